@@ -1,7 +1,9 @@
 import { defineConfig } from "vitest/config";
+import { createSuiteReporter } from "./test/suites/suite-reporter.ts";
 
 export default defineConfig({
   test: {
+    reporters: [process.env.CI ? "dot" : "default", createSuiteReporter()],
     coverage: {
       provider: "v8",
       include: ["internal/**/*.ts", "pkg/**/src/**/*.ts"],
@@ -15,6 +17,14 @@ export default defineConfig({
           name: "unit",
           include: ["{cmd,internal,pkg,scripts}/**/*.test.ts"],
           exclude: ["**/*.integration.test.ts", "**/node_modules/**"],
+        },
+      },
+      {
+        test: {
+          name: "libraries",
+          include: ["test/libraries/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

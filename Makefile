@@ -1,0 +1,130 @@
+# Every target installs what it needs. `make` alone lists them; variables reach the service: `PORT=9000 make run`.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+SERVICE ?= user-service
+TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/grpc-service-template/bin
+# Node 24 and every other tool come from node_modules, whatever Node bootstrapped them.
+export PATH := $(CURDIR)/node_modules/.bin:$(TOOLS):$(PATH)
+# Nothing here needs Prisma's engine binary, so nothing should download it.
+export PRISMA_SCHEMA_ENGINE_BINARY := $(shell command -v true)
+export PRISMA_HIDE_UPDATE_MESSAGE := true
+
+INSTALLED := node_modules/.installed
+
+##@ Develop
+
+.PHONY: run
+run: $(INSTALLED) ## Start SERVICE on an embedded PostgreSQL (or on DATABASE_URL) and print what to try
+	@exec node scripts/run.ts $(SERVICE)
+
+.PHONY: dev
+dev: $(INSTALLED) ## The same, restarted in about a second when a source or a .proto file changes
+	@exec node scripts/run.ts $(SERVICE) --watch
+
+.PHONY: proto
+proto: $(INSTALLED) ## Generate the code that follows from .proto files and Prisma schemas
+	@scripts/generate.sh
+
+.PHONY: migration
+migration: $(INSTALLED) ## Write the migration that brings the database to the changed schema: NAME=add_phone
+	@node scripts/migration.ts --service=$(SERVICE) --name=$(NAME)
+
+.PHONY: migrate
+migrate: $(INSTALLED) ## Apply the migrations to DATABASE_URL
+	@node cmd/$(SERVICE)/main.ts migrate
+
+##@ Test
+
+.PHONY: test
+test: $(INSTALLED) ## Run every test; a real PostgreSQL comes from Docker where it works, else from npm
+	@vitest run $(TEST_FLAGS)
+
+.PHONY: test-unit test-integration test-e2e
+test-unit test-integration test-e2e: test-%: $(INSTALLED) ## Run one suite
+	@vitest run --project $* $(TEST_FLAGS)
+
+.PHONY: coverage
+coverage: $(INSTALLED) ## Run every test and require 90 % of lines and branches; report in coverage/
+	@vitest run --coverage
+
+##@ Check
+
+.PHONY: format
+format: $(INSTALLED) ## Format sources and protos, mend what has one right form
+	@biome check --write .
+	@buf format --write
+
+.PHONY: lint
+lint: $(INSTALLED) ## Check format, lint rules, protos, architecture and dead code
+	@biome ci .
+	@buf format --diff --exit-code
+	@buf lint
+	@depcruise --config .dependency-cruiser.mjs --output-type err-long cmd internal pkg scripts test
+	@knip --treat-config-hints-as-errors
+
+.PHONY: typecheck
+typecheck: $(INSTALLED) ## Check types
+	@tsc --project .
+
+.PHONY: ci
+ci: ## What a pull request must pass
+	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build test
+
+.PHONY: ci-full
+ci-full: ## ci, and what takes longer
+	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build test fuzz
+
+##@ Ship
+
+.PHONY: build
+build: $(INSTALLED) ## Bundle SERVICE into dist/: one file and the assets beside it
+	@node build/package/bundle.ts $(SERVICE)
+
+.PHONY: clean
+clean: ## Remove what was installed, built and stored, the embedded PostgreSQL's data included
+	@rm -rf node_modules dist coverage .cache .data
+
+##@ Less often
+
+.PHONY: proto-fresh
+proto-fresh: $(INSTALLED) # Fail when generated code differs from what its sources give
+	@scripts/generate.sh --check
+
+.PHONY: proto-breaking
+proto-breaking: $(INSTALLED) # Fail when a proto breaks its clients; AGAINST=<git revision> (default: main)
+	@scripts/proto-breaking.sh $(AGAINST)
+
+.PHONY: reading-budget
+reading-budget: # Print how much there is to read, and fail when it is more than we promise
+	@scripts/reading-budget.sh
+
+.PHONY: fuzz
+fuzz: $(INSTALLED) # Run the property-based tests with many more cases; FUZZ_RUNS=20000
+	@FUZZ_RUNS=$(or $(FUZZ_RUNS),20000) vitest run --project unit fuzz
+
+.PHONY: pack
+pack: $(INSTALLED) # Pack a library as it would be published: LIB=pkg/aip
+	@node scripts/pack-library.ts $(LIB) dist
+
+.PHONY: tools
+tools: # Install the native clients that tests use where they are there (needs Go)
+	@mkdir -p $(TOOLS) && command -v grpcurl >/dev/null || GOBIN=$(TOOLS) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+
+##@ Help
+
+.PHONY: help
+help: ## Print the everyday targets
+	@awk -f scripts/help.awk $(MAKEFILE_LIST)
+
+.PHONY: help-all
+help-all: ## Print all targets
+	@awk -v all=1 -f scripts/help.awk $(MAKEFILE_LIST)
+
+# npm older than Node 24's warns that it is older than what the sources need; they run on the node installed here.
+$(INSTALLED): package-lock.json
+	@echo "Installing dependencies, once; this takes about a minute."
+	@npm ci --no-audit --no-fund $$(node -e 'process.versions.node.split(".")[0] < 24 && console.log("--loglevel=error")')
+	@touch $@

@@ -1,0 +1,97 @@
+import type { Call } from "#internal/pkg/call/call.ts";
+import { isRecordNotFound, isUniqueViolation, translateDatabaseError } from "#internal/pkg/database/errors.ts";
+import { emailTaken, etagMismatch, userNotFound } from "../model/errors.ts";
+import { emailKey, type User, type UserFields } from "../model/user.ts";
+import type { UserRepository } from "../model/user-repository.ts";
+import type { Prisma, PrismaClient } from "../prisma/generated/client.ts";
+
+/** Keeps users in PostgreSQL. Inside a transaction, `client` is the transaction's. */
+export function createPrismaUserRepository(client: PrismaClient | Prisma.TransactionClient): UserRepository {
+  const users = client.user;
+
+  /** An update or a delete matched no row: because of the version, or because there is no such user. */
+  async function missed(id: string, version: number | undefined): Promise<Error> {
+    if (version === undefined) return userNotFound(id);
+    const stored = await users.findUnique({ where: { id }, select: { id: true } });
+    return stored ? etagMismatch() : userNotFound(id);
+  }
+
+  return {
+    insert: (user, call) =>
+      query(call, async () => {
+        try {
+          return toUser(await users.create({ data: toRow(user) }));
+        } catch (error) {
+          throw isUniqueViolation(error, "email_key") ? emailTaken(user.email) : error;
+        }
+      }),
+
+    get: (id, call) =>
+      query(call, async () => {
+        const row = await users.findUnique({ where: { id } });
+        if (!row) throw userNotFound(id);
+        return toUser(row);
+      }),
+
+    list: ({ afterId, limit }, call) =>
+      query(call, async () => {
+        const where = afterId === undefined ? {} : { id: { gt: afterId } };
+        const rows = await users.findMany({ where, orderBy: { id: "asc" }, take: limit });
+        return rows.map(toUser);
+      }),
+
+    update: (id, { fields, updateTime, version }, call) =>
+      query(call, async () => {
+        try {
+          const data = { ...toColumns(fields), updateTime, version: { increment: 1 } };
+          return toUser(await users.update({ where: whereVersion(id, version), data }));
+        } catch (error) {
+          if (isRecordNotFound(error)) throw await missed(id, version);
+          throw isUniqueViolation(error, "email_key") ? emailTaken(fields.email ?? "") : error;
+        }
+      }),
+
+    delete: (id, version, call) =>
+      query(call, async () => {
+        const { count } = await users.deleteMany({ where: whereVersion(id, version) });
+        if (count === 0) throw await missed(id, version);
+      }),
+
+    transaction: (work, call) =>
+      query(call, () => {
+        // Inside a transaction already: `work` joins it.
+        if (!("$transaction" in client)) return work(createPrismaUserRepository(client));
+        return client.$transaction((transaction) => work(createPrismaUserRepository(transaction)));
+      }),
+  };
+}
+
+/** Runs a query unless its answer is of no use any more, and says in our terms what went wrong. */
+async function query<T>(call: Call, run: () => Promise<T>): Promise<T> {
+  call.signal.throwIfAborted();
+  try {
+    return await run();
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
+
+type UserRow = Prisma.UserGetPayload<object>;
+
+// The return types require every field: a new one that is forgotten here does not compile.
+
+function toUser({ id, email, displayName, version, createTime, updateTime }: UserRow): User {
+  return { id, email, displayName, version, createTime, updateTime };
+}
+
+function toRow({ id, email, displayName, version, createTime, updateTime }: User): UserRow {
+  return { id, email, emailKey: emailKey(email), displayName, version, createTime, updateTime };
+}
+
+function toColumns(fields: Partial<UserFields>): Prisma.UserUpdateInput {
+  return { ...fields, ...(fields.email !== undefined && { emailKey: emailKey(fields.email) }) };
+}
+
+function whereVersion(id: string, version: number | undefined) {
+  return version === undefined ? { id } : { id, version };
+}

@@ -1,0 +1,46 @@
+import { ConfigError } from "#internal/pkg/config/load-config.ts";
+import { MigrationError } from "#internal/pkg/database/migrate.ts";
+
+/** The exit codes of sysexits.h that the commands use. */
+const EXIT = { usage: 64, schema: 65, crash: 70, portInUse: 71, configuration: 78 } as const;
+
+export type Commands = Readonly<Record<string, () => Promise<void>>>;
+
+/**
+ * Runs the command that the arguments name, the first of `commands` when they name none. An error becomes a line on
+ * standard error and the exit code that tells its kind.
+ */
+export async function runCommand(program: string, commands: Commands, args = process.argv.slice(2)): Promise<void> {
+  const names = Object.keys(commands);
+  const name = args[0] ?? names[0];
+  const command = name === undefined ? undefined : commands[name];
+  if (!command || args.length > 1) {
+    process.stderr.write(`usage: ${program} [${names.join(" | ")}]\n`);
+    process.exitCode = EXIT.usage;
+    return;
+  }
+  try {
+    await command();
+  } catch (error) {
+    process.stderr.write(`${program}: ${explain(error)}\n`);
+    process.exit(exitCodeOf(error));
+  }
+}
+
+function explain(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof MigrationError) return error.message;
+  if (isPortInUse(error)) {
+    return `port ${error.port} is in use; stop what listens there or choose another (PORT, ADMIN_PORT)`;
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ConfigError) return EXIT.configuration;
+  if (error instanceof MigrationError) return EXIT.schema;
+  return isPortInUse(error) ? EXIT.portInUse : EXIT.crash;
+}
+
+function isPortInUse(error: unknown): error is Error & { readonly port: number } {
+  return error instanceof Error && "code" in error && error.code === "EADDRINUSE" && "port" in error;
+}

@@ -1,0 +1,47 @@
+import winston from "winston";
+import { currentRequestContext } from "#internal/pkg/call/request-context.ts";
+
+export type Logger = winston.Logger;
+
+export interface LoggerOptions {
+  /** The least severe level that is written: error, warn, info or debug. */
+  readonly level: string;
+  /** `json`: a JSON object a line, for machines. `pretty`: coloured text, for a terminal. */
+  readonly format: "json" | "pretty";
+  /** Stands in every line. */
+  readonly service: string;
+  /** Stands in every line. */
+  readonly version: string;
+}
+
+/** A logger that writes to standard output. Lines written on behalf of a request carry its id. */
+export function createLogger({ level, format, service, version }: LoggerOptions): Logger {
+  const { combine, errors, json, timestamp } = winston.format;
+  return winston.createLogger({
+    level,
+    defaultMeta: { service, version },
+    format: combine(errors({ stack: true }), timestamp(), requestId(), format === "json" ? json() : pretty()),
+    transports: [new winston.transports.Console()],
+  });
+}
+
+const requestId = winston.format((info) => {
+  const context = currentRequestContext();
+  if (context) info.requestId = context.requestId;
+  return info;
+});
+
+const pretty = () =>
+  winston.format.combine(
+    winston.format.colorize(),
+    winston.format.printf(({ timestamp, level, message, service: _service, version: _version, stack, ...fields }) => {
+      const facts = Object.entries(fields).map(([key, value]) => `${key}=${printable(value)}`);
+      const line = [String(timestamp).slice(11, 23), level, message, ...facts].join(" ");
+      return stack === undefined ? line : `${line}\n${stack}`;
+    }),
+  );
+
+function printable(value: unknown): string {
+  if (value instanceof Error) return value.stack ?? value.message;
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

@@ -1,0 +1,34 @@
+import { Code } from "@connectrpc/connect";
+import type { Logger } from "#internal/pkg/logger/logger.ts";
+import { codeName } from "./code-name.ts";
+import type { CallObserver } from "./observe.ts";
+
+/** Codes that say the service failed, not its caller. */
+const SERVER_FAULTS: ReadonlySet<Code> = new Set([
+  Code.Unknown,
+  Code.DeadlineExceeded,
+  Code.Unimplemented,
+  Code.Internal,
+  Code.Unavailable,
+  Code.DataLoss,
+]);
+
+/** Probes call these all the time: their successes are worth a line at level debug only. */
+const QUIET_SERVICES: ReadonlySet<string> = new Set(["grpc.health.v1.Health"]);
+
+/** Writes one line a call, when it ends: level error for the service's own faults, else info. */
+export function createAccessLog(logger: Logger): CallObserver {
+  return {
+    end(call, error) {
+      const level =
+        error && SERVER_FAULTS.has(error.code) ? "error" : QUIET_SERVICES.has(call.service) ? "debug" : "info";
+      logger.log(level, "call", {
+        rpc: `${call.service}/${call.method}`,
+        protocol: call.protocol,
+        code: codeName(error?.code),
+        durationMs: Math.round((performance.now() - call.startedMs) * 1000) / 1000,
+        ...(error && { error: error.rawMessage }),
+      });
+    },
+  };
+}

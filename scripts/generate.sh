@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Generates all code that follows from other sources. With --check, fails when that changed anything.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fingerprint() {
+  git ls-files --cached --others --exclude-standard -- pkg/api 'pkg/*/gen/*' 'internal/app/*/prisma/generated/*' |
+    sort | while read -r file; do [ ! -f "$file" ] || sha256sum "$file"; done | sha256sum
+}
+
+before=$(fingerprint)
+
+for template in buf.gen.yaml pkg/*/buf.gen.yaml pkg/*/test/buf.gen.yaml; do
+  [ ! -f "$template" ] || buf generate --template "$template"
+done
+for config in internal/app/*/prisma/prisma.config.ts; do
+  prisma generate --config "$config" --no-hints >/dev/null
+done
+
+if [ "${1:-}" = --check ] && [ "$before" != "$(fingerprint)" ]; then
+  echo "Generated code was stale. It has been generated anew: review and commit it." >&2
+  exit 1
+fi

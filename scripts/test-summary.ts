@@ -1,0 +1,17 @@
+// Prints what the last test run came to, and fails when a required suite ran nothing or took too long.
+import { existsSync, readFileSync } from "node:fs";
+import { problemsWith, REPORT_FILE, type SuiteResults } from "../test/suites/report.ts";
+
+const results: SuiteResults = existsSync(REPORT_FILE) ? JSON.parse(readFileSync(REPORT_FILE, "utf8")) : {};
+
+for (const [suite, { passed, failed, skipped, seconds }] of Object.entries(results)) {
+  console.log(`${suite.padEnd(16)} ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds.toFixed(0)} s`);
+}
+const problems = problemsWith(results);
+for (const problem of problems) console.error(problem);
+
+const suites = Object.values(results);
+const passed = suites.reduce((sum, suite) => sum + suite.passed, 0);
+const failed = suites.reduce((sum, suite) => sum + suite.failed, 0) + problems.length;
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,253 @@
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+// What somebody gets who installs a library of pkg/ from npm. Each is packed, put into an empty project, and used there.
+
+interface Library {
+  readonly name: string;
+  readonly folder: string;
+}
+
+interface Manifest {
+  readonly name?: string;
+  readonly version: string;
+  readonly dependencies?: Record<string, string>;
+  readonly peerDependencies?: Record<string, string>;
+}
+
+const execute = promisify(execFile);
+const repository = resolve(import.meta.dirname, "../..");
+const libraries = readdirSync(join(repository, "pkg")).flatMap((entry): Library[] => {
+  const folder = join(repository, "pkg", entry);
+  const name = existsSync(join(folder, "package.json")) ? readManifest(folder).name : undefined;
+  return name === undefined ? [] : [{ name, folder }];
+});
+
+const scratch = await mkdtemp(join(tmpdir(), "packed-libraries-"));
+const tarballs = new Map<string, Promise<string>>();
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+test("the libraries of pkg/ are found", () => {
+  expect(libraries.map(({ name }) => name)).toContain("@grpc-service-template/aip");
+});
+
+describe.each(libraries)("the tarball of $name", (library) => {
+  let project: string;
+  let installed: string;
+
+  beforeAll(async () => {
+    project = await createProject(library);
+    installed = join(project, "node_modules", library.name);
+  });
+
+  test("holds every source file, generated ones too, as JavaScript with declarations and source map, and no test", () => {
+    const sources = filesIn(join(library.folder, "src")).filter((path) => !/\.(?:test|bench)\.ts$/.test(path));
+    const expected = sources.flatMap((path) => [".js", ".d.ts", ".js.map"].map((end) => path.replace(/\.ts$/, end)));
+
+    expect(filesIn(join(installed, "dist"))).toEqual(expected.sort());
+  });
+
+  test("holds the README, the licence and the protos, and nothing else", () => {
+    const licence = [library.folder, repository].some((folder) => existsSync(join(folder, "LICENSE")))
+      ? ["LICENSE"]
+      : [];
+    const protos = filesIn(join(library.folder, "proto")).map((path) => join("proto", path));
+
+    expect(filesIn(installed).filter((path) => !path.startsWith("dist"))).toEqual(
+      [...licence, "README.md", "package.json", ...protos].sort(),
+    );
+  });
+
+  test("mentions no path of this machine, and its source maps carry their source", () => {
+    for (const path of filesIn(installed)) {
+      const text = readFileSync(join(installed, path), "utf8");
+
+      expect(text, path).not.toContain(repository);
+      expect(text, path).not.toContain(join(tmpdir(), "pack-library-"));
+      if (path.endsWith(".map")) {
+        expect(JSON.parse(text), path).toMatchObject({ sourcesContent: [expect.any(String)] });
+      }
+    }
+  });
+
+  test("declares its types with imports that exist as files", () => {
+    for (const path of filesIn(join(installed, "dist")).filter((file) => file.endsWith(".d.ts"))) {
+      const text = readFileSync(join(installed, "dist", path), "utf8");
+      for (const [, specifier = ""] of text.matchAll(/(?:from|import)[ (]*"(\.[^"]+)"/g)) {
+        expect(existsSync(join(installed, "dist", dirname(path), specifier)), `${specifier} in ${path}`).toBe(true);
+      }
+    }
+  });
+
+  test("depends on version ranges of a registry", async () => {
+    for (const [name, range] of Object.entries(dependenciesOf(readManifest(installed)))) {
+      expect(range, name).toMatch(/^[\^~]?\d+\.\d+\.\d+$/);
+    }
+    // npm fails when a dependency is missing or what is installed is out of its range.
+    await execute("npm", ["ls", "--offline", "--depth=1"], { cwd: project });
+  });
+
+  test("is imported by plain Node, with the exports of the source", async () => {
+    const source = pathToFileURL(join(library.folder, "src/index.ts")).href;
+    const names = await exportsOf(source, repository);
+
+    expect(names).not.toEqual([]);
+    expect(await exportsOf(library.name, project, "--no-strip-types")).toEqual(names);
+  });
+
+  test("type-checks in a strict project, and none of its exports is any", async () => {
+    const names = await exportsOf(library.name, project);
+    writeFileSync(join(project, "consumer.ts"), consumerOf(library.name, names));
+
+    await typeCheck(project);
+  });
+});
+
+describe("packing", () => {
+  test("leaves the code of a sibling library out, and keeps its version range", async () => {
+    const sibling = { name: "@grpc-service-template/aip", folder: join(repository, "pkg/aip") };
+    const library = createLibrary("@example/uses-a-sibling", { [sibling.name]: "^0.1.0" }, [
+      `import { type PageSizeLimits, resolvePageSize } from "${sibling.name}";`,
+      "export const sizeOf = (requested: number, limits?: PageSizeLimits): number => resolvePageSize(requested, limits);",
+    ]);
+    const project = await createProject(library);
+    const installed = join(project, "node_modules", library.name);
+    writeFileSync(join(project, "consumer.ts"), consumerOf(library.name, ["sizeOf"]));
+
+    expect(filesIn(join(installed, "dist"))).toEqual(["index.d.ts", "index.js", "index.js.map"]);
+    expect(readManifest(installed).dependencies).toEqual({ [sibling.name]: "^0.1.0" });
+    expect(await exportsOf(library.name, project, "--no-strip-types")).toEqual(["sizeOf"]);
+    await typeCheck(project);
+  });
+
+  test("a library that does not type-check is refused, with the compiler's words", async () => {
+    const library = createLibrary("@example/wrong", {}, ['export const count: number = "one";']);
+
+    await expect(tarballOf(library)).rejects.toThrow(/src\/index\.ts.*TS2322/);
+  });
+
+  test("a library without the source that it exports is refused", async () => {
+    const library = createLibrary("@example/empty", {}, undefined);
+
+    await expect(tarballOf(library)).rejects.toThrow(/exports "\.\/src\/index\.ts", which is no file/);
+  });
+});
+
+function readManifest(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+}
+
+function dependenciesOf({ dependencies, peerDependencies }: Manifest): Record<string, string> {
+  return { ...dependencies, ...peerDependencies };
+}
+
+/** Paths of the files below a folder, sorted; none when there is no such folder. */
+function filesIn(folder: string): string[] {
+  if (!existsSync(folder)) {
+    return [];
+  }
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .sort();
+}
+
+/** A library of one file, outside the repository. */
+function createLibrary(name: string, dependencies: Record<string, string>, index: string[] | undefined): Library {
+  const folder = join(scratch, "libraries", name);
+  mkdirSync(join(folder, "src"), { recursive: true });
+  const manifest = { name, version: "1.0.0", type: "module", exports: { ".": "./src/index.ts" }, dependencies };
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+  if (index !== undefined) {
+    writeFileSync(join(folder, "src/index.ts"), `${index.join("\n")}\n`);
+  }
+  return { name, folder };
+}
+
+/** Packs a library once, however many projects use it. */
+function tarballOf({ name, folder }: Library): Promise<string> {
+  const packed = tarballs.get(name) ?? pack(folder);
+  tarballs.set(name, packed);
+  return packed;
+}
+
+async function pack(folder: string): Promise<string> {
+  const script = join(repository, "scripts/pack-library.ts");
+  const { stdout } = await execute(process.execPath, [script, folder, join(scratch, "tarballs")]);
+  return stdout.trim().split("\n").at(-1) ?? "";
+}
+
+/** An empty project that has the library and its declared dependencies, and nothing else but Node's types. */
+async function createProject(library: Library): Promise<string> {
+  const project = await mkdtemp(join(scratch, "project-"));
+  const { version } = readManifest(library.folder);
+  const manifest = { name: "consumer", private: true, type: "module", dependencies: { [library.name]: version } };
+  writeFileSync(join(project, "package.json"), JSON.stringify(manifest));
+  await install(library, project);
+  link("@types/node", project);
+  return project;
+}
+
+/**
+ * What `npm install <tarball>` does, without a registry: npm asks one for every third-party dependency, which fails
+ * offline, and online brings versions that nobody here has tested. So those are the repository's own. A package that a
+ * library imports and does not declare is not there, and importing it fails as it would at a user's.
+ */
+async function install(library: Library, project: string): Promise<void> {
+  const target = join(project, "node_modules", library.name);
+  if (existsSync(target)) {
+    return;
+  }
+  const tarball = await tarballOf(library);
+  mkdirSync(target, { recursive: true });
+  await execute("tar", ["-xzf", tarball, "-C", target, "--strip-components=1"]);
+  for (const name of Object.keys(dependenciesOf(readManifest(target)))) {
+    const sibling = libraries.find((candidate) => candidate.name === name);
+    if (sibling === undefined) {
+      link(name, project);
+    } else {
+      await install(sibling, project);
+    }
+  }
+}
+
+function link(name: string, project: string): void {
+  const target = join(project, "node_modules", name);
+  if (!existsSync(target)) {
+    mkdirSync(dirname(target), { recursive: true });
+    symlinkSync(join(repository, "node_modules", name), target, "junction");
+  }
+}
+
+/** The names a module exports, as Node sees them. */
+async function exportsOf(specifier: string, cwd: string, ...flags: string[]): Promise<string[]> {
+  const program = `import * as it from ${JSON.stringify(specifier)}; console.log(JSON.stringify(Object.keys(it)));`;
+  const { stdout } = await execute(process.execPath, [...flags, "--input-type=module", "--eval", program], { cwd });
+  return JSON.parse(stdout);
+}
+
+/** Compiles only when the library declares exactly these names and none as any. */
+function consumerOf(specifier: string, names: readonly string[]): string {
+  return `
+    import * as library from ${JSON.stringify(specifier)};
+    type IsAny<T> = 0 extends 1 & T ? true : false;
+    type Checked = { [Name in keyof typeof library]: IsAny<(typeof library)[Name]> };
+    export const checked: Checked = { ${names.map((name) => `${name}: false`).join(", ")} };
+  `;
+}
+
+async function typeCheck(project: string): Promise<void> {
+  const compilerOptions = { module: "nodenext", target: "es2024", strict: true, noEmit: true, types: ["node"] };
+  writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["consumer.ts"] }));
+  const tsc = join(repository, "node_modules/typescript/bin/tsc");
+  // tsc writes to stdout, which execFile leaves out of its error's message.
+  const { stdout } = await execute(process.execPath, [tsc, "-p", project]).catch((error) => error);
+  expect(stdout).toBe("");
+}

@@ -1,0 +1,41 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Reporter, TestModule } from "vitest/node";
+import { REPORT_FILE, type SuiteResults } from "./report.ts";
+
+/** Counts and times the tests of each suite, and leaves the results in REPORT_FILE. */
+export function createSuiteReporter(): Reporter {
+  const times = new Map<string, { first: number; last: number }>();
+
+  return {
+    onTestModuleStart({ project }) {
+      if (!times.has(project.name)) times.set(project.name, { first: Date.now(), last: Date.now() });
+    },
+    onTestModuleEnd({ project }) {
+      const time = times.get(project.name);
+      if (time) time.last = Date.now();
+    },
+    onTestRunEnd(modules) {
+      const results: SuiteResults = {};
+      for (const module of modules) count(module, results);
+      for (const [suite, { first, last }] of times) {
+        const result = results[suite];
+        if (result) result.seconds = (last - first) / 1000;
+      }
+      mkdirSync(dirname(REPORT_FILE), { recursive: true });
+      writeFileSync(REPORT_FILE, JSON.stringify(results, null, 2));
+    },
+  };
+}
+
+function count(module: TestModule, results: SuiteResults): void {
+  const result = results[module.project.name] ?? { passed: 0, failed: 0, skipped: 0, seconds: 0 };
+  results[module.project.name] = result;
+  // A file that cannot be loaded has no tests to count, and is a failure all the same.
+  result.failed += module.errors().length;
+  for (const test of module.children.allTests()) {
+    const { state } = test.result();
+    if (state === "passed" || state === "failed") result[state] += 1;
+    else result.skipped += 1;
+  }
+}
