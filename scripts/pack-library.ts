@@ -77,8 +77,6 @@ function compile(library: string, staging: string): void {
       inlineSources: true,
       rewriteRelativeImportExtensions: true,
       typeRoots: ["node_modules/@types"],
-      // A sibling library is a symlink in node_modules; followed, its sources would count as this library's own.
-      preserveSymlinks: true,
     },
     include: ["src"],
     exclude: [],
@@ -86,7 +84,7 @@ function compile(library: string, staging: string): void {
   run(process.execPath, [join(repository, "node_modules/typescript/bin/tsc"), "-p", staging], staging);
   for (const path of readdirSync(join(staging, "dist"), { recursive: true, encoding: "utf8" })) {
     if (path.endsWith(".d.ts")) {
-      path;
+      rewriteImports(join(staging, "dist", path));
     }
   }
 }

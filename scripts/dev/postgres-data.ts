@@ -38,14 +38,9 @@ export interface InitialiseOptions {
  * Creates the data folder unless it exists. It is made beside its place and renamed when complete: a first start that is
  * killed leaves nothing that looks like a database.
  */
-export async function initialiseData({
-  dataDir,
-  binaries,
-  account,
-  durable,
-  signal,
-}: InitialiseOptions): Promise<void> {
-  const content = await readdir(dataDir).catch(() => []);
+export async function initialiseData(options: InitialiseOptions): Promise<void> {
+  const { dataDir, account } = options;
+  const content = await readdir(dataDir).catch((): string[] => []);
   if (content.includes("cluster")) return;
   if (content.length > 0) {
     throw new EmbeddedPostgresError(`${dataDir} is neither empty nor a data folder of the embedded PostgreSQL.`);

@@ -4,6 +4,7 @@ import { count, flag, list, milliseconds, oneOf, port, postgresUrl, text } from 
 export const SERVICE = "user-service";
 
 export interface UserServiceConfig {
+  readonly version: string;
   readonly host: string;
   readonly port: number;
   readonly adminPort: number;
@@ -25,6 +26,7 @@ export interface UserServiceConfig {
 
 /** Every option and its default. configs/user-service/ holds what differs in an environment. */
 export const userServiceOptions: Options<UserServiceConfig> = {
+  version: text({ doc: "The release, as logs and metrics name it.", default: "0.0.0-dev" }),
   host: text({ doc: "The address to listen on; empty: all of this machine's.", default: "" }),
   port: port({ doc: "The port of gRPC, gRPC-Web and Connect; 0: any free one.", default: 8080 }),
   adminPort: port({ doc: "The port of /metrics, /livez and /readyz: never public; 0: any free one.", default: 9090 }),

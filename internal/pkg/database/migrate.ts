@@ -50,6 +50,8 @@ export interface MigrateResult {
   readonly newer: readonly string[];
 }
 
+export { MigrationError } from "./migration-history.ts";
+
 /** Prisma's own lock: its engine and this runner exclude each other. */
 const PRISMA_ADVISORY_LOCK = 72_707_369;
 const LOCK_NOT_AVAILABLE = "55P03";
@@ -112,6 +114,24 @@ export async function migrationStatus(options: MigrationOptions): Promise<Migrat
     const plan: MigrationPlan = planMigrations(files, (await readHistory(client)) ?? []);
     return { applied: plan.applied, pending: plan.pending.map((file) => file.name), newer: plan.newer };
   });
+}
+
+/**
+ * For a server that leaves migrating to somebody else: resolves when nothing is pending.
+ *
+ * @throws {MigrationError} `pending` when something is, or as {@link migrationStatus} does.
+ * @throws {Error} of pg when the database cannot be reached.
+ */
+export async function requireMigrated(options: MigrationOptions): Promise<MigrationStatus> {
+  const status = await migrationStatus(options);
+  const [first] = status.pending;
+  if (first === undefined) return status;
+  throw new MigrationError(
+    "pending",
+    `the database lacks ${status.pending.length} migration(s), ${status.pending.join(", ")}. Apply them first: the ` +
+      "command is migrate",
+    first,
+  );
 }
 
 async function withClient<T>(options: MigrationOptions, use: (client: pg.Client) => Promise<T>): Promise<T> {

@@ -34,6 +34,8 @@ export type MigrationErrorReason =
   | "unknown"
   /** A migration has not been applied, but a later one has. */
   | "hole"
+  /** The database is behind, and was not to be migrated here. */
+  | "pending"
   /** The database refused a statement of the migration just now. */
   | "failed";
 

@@ -7,12 +7,12 @@ export interface PoolOptions {
   readonly maxConnections?: number;
   /**
    * How long a query waits for a connection, be it a free one of the pool or a new one, in milliseconds. Then it rejects
-   * with an Error. The default is 5,000; pg's own is forever.
+   * with an Error. The default is 2,000; pg's own is forever.
    */
   readonly connectTimeoutMs?: number;
-  /** How long the server works on a statement before it cancels it (SQLSTATE 57014), in milliseconds. The default is 30,000. */
+  /** How long the server works on a statement before it cancels it (SQLSTATE 57014), in milliseconds. The default is 5,000. */
   readonly statementTimeoutMs?: number;
-  /** How long a statement waits for a lock that another one holds (SQLSTATE 55P03), in milliseconds. The default is 5,000. */
+  /** How long a statement waits for a lock that another one holds (SQLSTATE 55P03), in milliseconds. The default is 2,000. */
   readonly lockTimeoutMs?: number;
   /**
    * How long a transaction may do nothing before the server closes its connection (SQLSTATE 25P03), in milliseconds: it
@@ -35,9 +35,9 @@ export function createPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.maxConnections ?? 10,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
-    statement_timeout: options.statementTimeoutMs ?? 30_000,
-    lock_timeout: options.lockTimeoutMs ?? 5_000,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 2_000,
+    statement_timeout: options.statementTimeoutMs ?? 5_000,
+    lock_timeout: options.lockTimeoutMs ?? 2_000,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
     application_name: options.applicationName,
     // Finds out about a server that went away without a word, where no query would.

@@ -1,5 +1,5 @@
 export interface Runnable {
-  start(): Promise<void>;
+  start(): Promise<unknown>;
   /** Stops gracefully. */
   close(): Promise<void>;
 }

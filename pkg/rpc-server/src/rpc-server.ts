@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { createConnections } from "./connection/connections.ts";
@@ -63,16 +64,13 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   let draining: Promise<{ abortedCalls: number }> | undefined;
   let closing: Promise<void> | undefined;
 
-  function listen({ port, host }: ListenAddress): Promise<Required<ListenAddress>> {
-    return new Promise((resolve, reject) => {
-      if (draining !== undefined || closing !== undefined) throw new Error("the server is closed");
-      listener.once("error", reject);
-      listener.listen({ port, ...(host !== undefined && { host }) }, () => {
-        listener.off("error", reject).on("error", settings.onError);
-        const bound = listener.address() as AddressInfo;
-        resolve({ port: bound.port, host: bound.address });
-      });
-    });
+  async function listen({ port, host }: ListenAddress): Promise<Required<ListenAddress>> {
+    if (draining !== undefined || closing !== undefined) throw new Error("the server is closed");
+    listener.listen({ port, ...(host !== undefined && { host }) });
+    await once(listener, "listening");
+    listener.on("error", settings.onError);
+    const bound = listener.address() as AddressInfo;
+    return { port: bound.port, host: bound.address };
   }
 
   /** Tells the handlers of all running calls to end, and counts them. */
@@ -85,7 +83,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   async function drainOnce(timeoutMs: number): Promise<{ abortedCalls: number }> {
     const left = startBudget(timeoutMs);
     listener.close();
-    await connections.drain();
+    await connections.drain(timeoutMs);
     if (!(await calls.emptied(left()))) {
       abortCalls();
       await calls.emptied(GRACE_MS);

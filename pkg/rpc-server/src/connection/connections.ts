@@ -8,7 +8,7 @@ export interface Connections {
   /** Finds out the protocol of a new connection and has it served. */
   accept(socket: Socket): void;
   /** As HttpEngine's, for all. Connections whose protocol is not known yet are cut. */
-  drain(): Promise<void>;
+  drain(timeoutMs: number): Promise<void>;
   /** Resolves with true when all are closed, with false when some still are open after `timeoutMs`. */
   allClosed(timeoutMs: number): Promise<boolean>;
   /** Cuts what is open. Their calls' signals fire. */
@@ -34,9 +34,9 @@ export function createConnections(engines: Record<Protocol, HttpEngine>, preface
         engines[protocol].serve(socket);
       });
     },
-    async drain() {
+    async drain(timeoutMs) {
       for (const socket of unknown) socket.destroy();
-      await Promise.all([engines.http1.drain(), engines.http2.drain()]);
+      await Promise.all([engines.http1.drain(timeoutMs), engines.http2.drain(timeoutMs)]);
     },
     allClosed(timeoutMs) {
       return open.emptied(timeoutMs);

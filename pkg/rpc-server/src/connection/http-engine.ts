@@ -12,9 +12,9 @@ export interface HttpEngine {
   serve(socket: Socket): void;
   /**
    * Tells clients to go elsewhere and closes each connection when its calls have ended. Resolves when no new calls will
-   * come, while some may still be running.
+   * come, while some may still be running; a client that does not listen is given up after `timeoutMs`.
    */
-  drain(): Promise<void>;
+  drain(timeoutMs: number): Promise<void>;
   /** Lets go of timers. The sockets stay with whoever accepted them. */
   close(): void;
 }

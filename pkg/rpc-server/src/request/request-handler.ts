@@ -45,6 +45,7 @@ export function createRequestHandler(options: Options, shutdown: AbortSignal): R
 
     const call = universalRequestFromNodeRequest(request, response, undefined, undefined);
     dropEndlessTimeout(call.header);
+    discardUnread(request, response);
     handler({ ...call, body: readBody(request, call.signal, shutdown) })
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
@@ -69,6 +70,15 @@ function giveUp(response: NodeResponse): void {
     response.statusCode = 500;
     response.end();
   }
+}
+
+/**
+ * Once the answer is out, throws away what the client may still be sending: one that writes its whole request before it
+ * reads would wait forever. Not by a reset (RFC 9113, 8.1): Node sends it before the trailers, which are lost then.
+ */
+function discardUnread(request: NodeRequest, response: NodeResponse): void {
+  const written = "stream" in response ? response.stream : response;
+  written.once("finish", () => request.resume());
 }
 
 async function* readBody(request: NodeRequest, clientGone: AbortSignal, shutdown: AbortSignal) {

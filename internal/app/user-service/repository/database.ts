@@ -1,0 +1,45 @@
+import { PrismaPg } from "@prisma/adapter-pg";
+import { findAsset } from "#internal/pkg/config/find-asset.ts";
+import { applyMigrations, requireMigrations } from "#internal/pkg/database/migrations.ts";
+import { createPool, type PoolOptions } from "#internal/pkg/database/pool.ts";
+import type { Logger } from "#internal/pkg/logger/logger.ts";
+import type { UserRepository } from "../model/user-repository.ts";
+import { PrismaClient } from "../prisma/generated/client.ts";
+import { createPrismaUserRepository } from "./prisma-user-repository.ts";
+
+/** Where the service keeps its data. */
+export interface Database {
+  readonly users: UserRepository;
+  /** Brings the schema to what this release needs (`apply`), or insists that it is there (`refuse`). Throws MigrationError. */
+  prepare(migrations: "apply" | "refuse"): Promise<void>;
+  /** Resolves when the database answers. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type DatabaseOptions = Omit<PoolOptions, "onError">;
+
+/** The service's PostgreSQL database. Connects when first used. */
+export function openDatabase(options: DatabaseOptions, logger: Logger): Database {
+  const pool = createPool({
+    ...options,
+    onError: (error) => logger.warn("an idle database connection broke", { error }),
+  });
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+
+  return {
+    users: createPrismaUserRepository(prisma),
+    prepare(migrations) {
+      const migrationsDir = findAsset("internal/app/user-service/prisma/migrations");
+      const handle = migrations === "apply" ? applyMigrations : requireMigrations;
+      return handle({ url: options.url, migrationsDir }, logger);
+    },
+    async check() {
+      await pool.query("SELECT 1");
+    },
+    async close() {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import type { Logger } from "#internal/pkg/logger/logger.ts";
+import { type MigrationOptions, migrate, migrationStatus } from "./migrate.ts";
+import { MigrationError } from "./migration-history.ts";
+
+/** Applies the migrations that the database has not seen, and logs each. Throws MigrationError. */
+export async function applyMigrations(options: MigrationOptions, logger: Logger): Promise<void> {
+  const { newer } = await migrate({
+    ...options,
+    onApplied: (migration, durationMs) => logger.info("migration applied", { migration, durationMs }),
+  });
+  warnOfNewer(newer, logger);
+}
+
+/** Throws MigrationError when there are migrations that the database has not seen. */
+export async function requireMigrations(options: MigrationOptions, logger: Logger): Promise<void> {
+  const { pending, newer } = await migrationStatus(options);
+  if (pending.length > 0) {
+    throw new MigrationError(
+      "pending",
+      `the database lacks ${pending.join(", ")}; run the migrate command, or let the service do it (migrations: apply)`,
+    );
+  }
+  warnOfNewer(newer, logger);
+}
+
+function warnOfNewer(newer: readonly string[], logger: Logger): void {
+  if (newer.length > 0) logger.warn("the database is ahead of this release, as after a rollback", { newer });
+}
