@@ -22,7 +22,10 @@ export interface EmbeddedPostgresOptions {
   readonly dataDir: string;
   /** The database that `url` names, created if missing. Default "postgres". */
   readonly database?: string;
-  /** False for data that end with the test: nothing waits for the disk, and a power cut may corrupt them. Default true. */
+  /**
+   * False for data that end with the test: nothing waits for the disk, so `kill -9` may lose the last commits and a power
+   * cut everything. Default true.
+   */
   readonly durable?: boolean;
   /** Hears one line for each step that takes time. */
   readonly log?: (line: string) => void;

@@ -58,7 +58,7 @@ function packageFolder(name: string): string | undefined {
  * npm tarballs hold no symbolic links: the package creates its libraries' links in a postinstall script, which does not
  * run under `npm install --ignore-scripts`.
  */
-async function restoreSymlinks(folder: string): Promise<void> {
+export async function restoreSymlinks(folder: string): Promise<void> {
   const list: string = await readFile(path.join(folder, "native", "pg-symlinks.json"), "utf8").catch(() => "[]");
   const links = JSON.parse(list) as { target: string }[];
   const missing = async () => {

@@ -50,11 +50,12 @@ export interface MigrateResult {
   readonly newer: readonly string[];
 }
 
-export { MigrationError } from "./migration-history.ts";
-
 /** Prisma's own lock: its engine and this runner exclude each other. */
 const PRISMA_ADVISORY_LOCK = 72_707_369;
 const LOCK_NOT_AVAILABLE = "55P03";
+
+/** Undoes what a migration has set for its session: the next one, and the table of migrations, must not see it. */
+const RESET_SESSION = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL";
 
 /** As Prisma's engine creates it. */
 const CREATE_MIGRATIONS_TABLE = `
@@ -93,7 +94,6 @@ export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
     const plan = planMigrations(files, (await readHistory(client)) ?? (await startHistory(client)));
     for (const file of plan.pending) {
       const startedAt = performance.now();
-      await client.query("RESET ALL");
       await client.query(`SET lock_timeout = ${Number(options.lockTimeoutMs ?? 10_000)}`);
       await apply(client, file);
       options.onApplied?.(file.name, Math.round(performance.now() - startedAt));
@@ -114,24 +114,6 @@ export async function migrationStatus(options: MigrationOptions): Promise<Migrat
     const plan: MigrationPlan = planMigrations(files, (await readHistory(client)) ?? []);
     return { applied: plan.applied, pending: plan.pending.map((file) => file.name), newer: plan.newer };
   });
-}
-
-/**
- * For a server that leaves migrating to somebody else: resolves when nothing is pending.
- *
- * @throws {MigrationError} `pending` when something is, or as {@link migrationStatus} does.
- * @throws {Error} of pg when the database cannot be reached.
- */
-export async function requireMigrated(options: MigrationOptions): Promise<MigrationStatus> {
-  const status = await migrationStatus(options);
-  const [first] = status.pending;
-  if (first === undefined) return status;
-  throw new MigrationError(
-    "pending",
-    `the database lacks ${status.pending.length} migration(s), ${status.pending.join(", ")}. Apply them first: the ` +
-      "command is migrate",
-    first,
-  );
 }
 
 async function withClient<T>(options: MigrationOptions, use: (client: pg.Client) => Promise<T>): Promise<T> {
@@ -205,6 +187,7 @@ async function apply(client: pg.Client, { name, sql }: MigrationFile): Promise<v
     await recordFailure(client, id, sql, error);
     throw new MigrationError("failed", `migration ${name} failed: ${describe(error)}`, name, error);
   }
+  await client.query(RESET_SESSION);
   await client.query(
     "UPDATE _prisma_migrations SET applied_steps_count = 1, finished_at = clock_timestamp() WHERE id = $1",
     [id],
@@ -221,7 +204,7 @@ const MAY_APPLY_IN_PART = /\b(abort|begin|call|commit|concurrently|end|prepare|r
 async function recordFailure(client: pg.Client, id: string, sql: string, error: unknown): Promise<void> {
   const undone = error instanceof pg.DatabaseError && !MAY_APPLY_IN_PART.test(sql);
   try {
-    await client.query("ROLLBACK");
+    await client.query(`ROLLBACK; ${RESET_SESSION}`);
     await client.query(
       "UPDATE _prisma_migrations SET logs = $2, rolled_back_at = CASE WHEN $3 THEN clock_timestamp() END WHERE id = $1",
       [id, describe(error), undone],

@@ -2,9 +2,11 @@ import {
   create,
   createFileRegistry,
   createRegistry,
+  type DescEnum,
+  type DescExtension,
   type DescFile,
   type DescMessage,
-  type DescOneof,
+  type DescService,
   type Registry,
 } from "@bufbuild/protobuf";
 import {
@@ -109,23 +111,23 @@ describe("symbols", () => {
   });
 
   function namesIn(registry: Registry): string[] {
-    return [...registry].flatMap((type) => {
-      const { typeName } = type;
-      switch (type.kind) {
-        case "message":
-          return [typeName, ...membersOf(type).map(({ name }) => `${typeName}.${name}`)];
-        case "enum":
-          return [typeName, ...type.values.map(({ name }) => `${typeName}.${name}`)];
-        case "service":
-          return [typeName, ...type.methods.map(({ name }) => `${typeName}.${name}`)];
-        case "extension":
-          return [typeName];
-      }
-    });
+    return [...registry].flatMap((type) => [
+      type.typeName,
+      ...membersOf(type).map(({ name }) => `${type.typeName}.${name}`),
+    ]);
   }
 
-  function membersOf(message: DescMessage): readonly (DescMessage["fields"][number] | DescOneof)[] {
-    return [...message.fields, ...message.oneofs];
+  function membersOf(type: DescMessage | DescEnum | DescExtension | DescService): readonly { name: string }[] {
+    switch (type.kind) {
+      case "message":
+        return [...type.fields, ...type.oneofs];
+      case "enum":
+        return type.values;
+      case "service":
+        return type.methods;
+      case "extension":
+        return [];
+    }
   }
 });
 

@@ -1,0 +1,236 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createTestDatabase, type TestDatabase } from "../../../test/database/test-database.ts";
+import { migrate, migrationStatus } from "./migrate.ts";
+
+const USERS = "CREATE TABLE users (id int PRIMARY KEY);\nCREATE INDEX users_id ON users (id);\n";
+const EMAILS = "ALTER TABLE users ADD COLUMN email text;\n";
+
+let database: TestDatabase;
+let url: string;
+let migrationsDir: string;
+
+beforeEach(async () => {
+  database = await createTestDatabase({ migrated: false });
+  url = database.url;
+  migrationsDir = await mkdtemp(join(tmpdir(), "migrations-"));
+});
+afterEach(async () => {
+  await database.drop();
+  await rm(migrationsDir, { recursive: true });
+});
+
+async function addMigration(name: string, sql: string): Promise<void> {
+  await mkdir(join(migrationsDir, name), { recursive: true });
+  await writeFile(join(migrationsDir, name, "migration.sql"), sql);
+}
+
+async function query(sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const history = () => query("SELECT * FROM _prisma_migrations ORDER BY started_at");
+const tableExists = async (name: string) => (await query(`SELECT to_regclass('${name}') AS table`))[0]?.table === name;
+
+/** A connection that stays open until the test's end. */
+async function connect(): Promise<pg.Client & AsyncDisposable> {
+  const client = new pg.Client(url);
+  client.on("error", () => {});
+  await client.connect();
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
+}
+
+describe("migrate", () => {
+  test("applies all migrations in order and tells of each", async () => {
+    await addMigration("2_emails", EMAILS);
+    await addMigration("1_users", USERS);
+    const told: string[] = [];
+    const result = await migrate({ url, migrationsDir, onApplied: (name) => told.push(name) });
+    expect(result).toEqual({ applied: ["1_users", "2_emails"], newer: [] });
+    expect(told).toEqual(result.applied);
+    expect(await query("SELECT id, email FROM users")).toEqual([]);
+  });
+
+  test("applies nothing a second time", async () => {
+    await addMigration("1_users", USERS);
+    await migrate({ url, migrationsDir });
+    expect(await migrate({ url, migrationsDir })).toEqual({ applied: [], newer: [] });
+    expect(await history()).toHaveLength(1);
+  });
+
+  test("goes on after the last applied migration", async () => {
+    await addMigration("1_users", USERS);
+    await migrate({ url, migrationsDir });
+    await addMigration("2_emails", EMAILS);
+    expect((await migrate({ url, migrationsDir })).applied).toEqual(["2_emails"]);
+  });
+
+  test("lets several processes start at once: one migrates, the others find nothing to do", async () => {
+    await addMigration("1_users", USERS);
+    await addMigration("2_slow", "SELECT pg_sleep(0.2);");
+    const results = await Promise.all(Array.from({ length: 4 }, () => migrate({ url, migrationsDir })));
+    expect(results.flatMap(({ applied }) => applied)).toEqual(["1_users", "2_slow"]);
+    expect(await history()).toHaveLength(2);
+  });
+
+  test("gives up when somebody else holds the lock for too long", async () => {
+    await addMigration("1_users", USERS);
+    await using other = await connect();
+    await other.query("SELECT pg_advisory_lock(72707369)");
+    const refusal = { reason: "locked", message: expect.stringContaining("50 ms") };
+    await expect(migrate({ url, migrationsDir, waitTimeoutMs: 50 })).rejects.toMatchObject(refusal);
+    expect(await tableExists("users")).toBe(false);
+  });
+
+  test("frees the lock when it fails", async () => {
+    await addMigration("1_users", "SELECT 1/0;");
+    await expect(migrate({ url, migrationsDir })).rejects.toThrow();
+    await using other = await connect();
+    const { rows } = await other.query("SELECT pg_try_advisory_lock(72707369) AS free");
+    expect(rows).toEqual([{ free: true }]);
+  });
+
+  test("applies a file as a whole or not at all, and tries it again once it is mended", async () => {
+    await addMigration("1_users", `${USERS} SELECT 1/0;`);
+    const refusal = {
+      reason: "failed",
+      migration: "1_users",
+      message: expect.stringMatching(/division by zero.*22012/),
+    };
+    await expect(migrate({ url, migrationsDir })).rejects.toMatchObject(refusal);
+    expect(await tableExists("users")).toBe(false);
+    expect(await history()).toMatchObject([
+      { finished_at: null, rolled_back_at: expect.any(Date), logs: expect.stringContaining("division by zero") },
+    ]);
+    await addMigration("1_users", USERS);
+    expect((await migrate({ url, migrationsDir })).applied).toEqual(["1_users"]);
+  });
+
+  test("keeps the migrations before the one that fails", async () => {
+    await addMigration("1_users", USERS);
+    await addMigration("2_broken", "SELEC;");
+    await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ migration: "2_broken" });
+    expect(await tableExists("users")).toBe(true);
+    expect((await migrationStatus({ url, migrationsDir })).pending).toEqual(["2_broken"]);
+  });
+
+  test("refuses to go on after a file with transactions of its own failed, until a person has looked", async () => {
+    await addMigration("1_users", `BEGIN; CREATE TABLE half (); COMMIT; SELECT 1/0;`);
+    await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ reason: "failed" });
+    expect(await tableExists("half")).toBe(true);
+    await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ reason: "incomplete", migration: "1_users" });
+
+    await query("DROP TABLE half");
+    await query(
+      "UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = '1_users' AND finished_at IS NULL",
+    );
+    await addMigration("1_users", USERS);
+    expect((await migrate({ url, migrationsDir })).applied).toEqual(["1_users"]);
+  });
+
+  test("refuses a file that forgets to commit", async () => {
+    await addMigration("1_users", `BEGIN; ${USERS}`);
+    await expect(migrate({ url, migrationsDir })).rejects.toThrow(/1_users failed: it leaves a transaction open/);
+    expect(await tableExists("users")).toBe(false);
+    expect(await history()).toMatchObject([{ finished_at: null, logs: expect.stringContaining("COMMIT is missing") }]);
+  });
+
+  test("refuses to go on after its connection broke in the middle of a migration", async () => {
+    await addMigration("1_users", "SELECT pg_terminate_backend(pg_backend_pid());");
+    await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ reason: "failed" });
+    await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ reason: "incomplete" });
+  });
+
+  test("runs what PostgreSQL allows in no transaction, alone in its file", async () => {
+    await addMigration("1_users", USERS);
+    await addMigration("2_index", "CREATE INDEX CONCURRENTLY later ON users (id);\n");
+    await migrate({ url, migrationsDir });
+    expect(await tableExists("later")).toBe(true);
+  });
+
+  test("runs functions with semicolons in them", async () => {
+    const body = "BEGIN\n  PERFORM 1;\n  RETURN 'a;b';\nEND;";
+    await addMigration("1_function", `CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql AS $$${body}$$;`);
+    await migrate({ url, migrationsDir });
+    expect(await query("SELECT f()")).toEqual([{ f: "a;b" }]);
+  });
+
+  test("does not let a statement wait for a lock for ever", async () => {
+    await addMigration("1_users", USERS);
+    await migrate({ url, migrationsDir });
+    await using reader = await connect();
+    await reader.query("BEGIN; SELECT FROM users");
+    await addMigration("2_emails", EMAILS);
+    await expect(migrate({ url, migrationsDir, lockTimeoutMs: 50 })).rejects.toThrow(/lock timeout.*55P03/);
+    await reader.query("COMMIT");
+    expect((await migrate({ url, migrationsDir })).applied).toEqual(["2_emails"]);
+  });
+
+  test("records a failure whatever the migration has set before", async () => {
+    await addMigration("1_users", "SET ROLE pg_monitor; SET search_path = pg_catalog; BEGIN; SELECT 1/0;");
+    await expect(migrate({ url, migrationsDir })).rejects.toThrow("division by zero");
+    expect(await history()).toMatchObject([{ logs: expect.stringContaining("division by zero") }]);
+  });
+
+  test("keeps the settings of a migration from the next one", async () => {
+    await addMigration("1_settings", "SET search_path = pg_catalog; SET lock_timeout = 1;");
+    await addMigration("2_users", `${USERS} CREATE TABLE setting AS SELECT current_setting('lock_timeout') AS value;`);
+    await migrate({ url, migrationsDir });
+    expect(await query("SELECT value FROM public.setting")).toEqual([{ value: "10s" }]);
+    expect(await tableExists("users")).toBe(true);
+  });
+
+  test("refuses a database with tables that no migration made", async () => {
+    await query("CREATE TABLE other ()");
+    await addMigration("1_users", USERS);
+    await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ reason: "not_empty" });
+    expect(await tableExists("_prisma_migrations")).toBe(false);
+  });
+
+  test("reports what a newer image applied", async () => {
+    await addMigration("1_users", USERS);
+    await addMigration("2_emails", EMAILS);
+    await migrate({ url, migrationsDir });
+    await rm(join(migrationsDir, "2_emails"), { recursive: true });
+    expect(await migrate({ url, migrationsDir })).toEqual({ applied: [], newer: ["2_emails"] });
+  });
+
+  test("refuses an edited file before it applies anything", async () => {
+    await addMigration("1_users", USERS);
+    await migrate({ url, migrationsDir });
+    await addMigration("1_users", `${USERS}-- a comment\n`);
+    await addMigration("2_emails", EMAILS);
+    await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ reason: "edited", migration: "1_users" });
+    expect(await history()).toHaveLength(1);
+  });
+
+  test("passes the error of a database that cannot be reached on", async () => {
+    const nowhere = "postgresql://nobody@127.0.0.1:1/none";
+    await expect(migrate({ url: nowhere, migrationsDir })).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+});
+
+describe("migrationStatus", () => {
+  test("says what is pending and leaves an empty database as it is", async () => {
+    await addMigration("1_users", USERS);
+    const status = await migrationStatus({ url, migrationsDir });
+    expect(status).toEqual({ applied: [], pending: ["1_users"], newer: [] });
+    expect(await tableExists("_prisma_migrations")).toBe(false);
+  });
+
+  test("does not wait for somebody who is migrating", async () => {
+    await addMigration("1_users", USERS);
+    await using other = await connect();
+    await other.query("SELECT pg_advisory_lock(72707369)");
+    expect((await migrationStatus({ url, migrationsDir })).pending).toEqual(["1_users"]);
+  });
+});

@@ -1,0 +1,84 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+import { migrate } from "../../internal/pkg/database/migrate.ts";
+import { createScratchDatabase, dropDatabase, runOn } from "../../scripts/dev/scratch-database.ts";
+import { startTestServer, type TestServer } from "./test-server.ts";
+
+/** What every test file can inject. */
+export interface TestDatabases {
+  readonly adminUrl: string;
+  /** Starts the names of all databases of this run. */
+  readonly prefix: string;
+  /** The database to copy, by service: all of its migrations are applied. */
+  readonly templates: Readonly<Record<string, string>>;
+}
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    testDatabases: TestDatabases;
+  }
+}
+
+const SERVICES_DIR = join(import.meta.dirname, "../../internal/app");
+
+interface Run {
+  readonly server: TestServer;
+  readonly databases: TestDatabases;
+}
+
+/** Vitest calls a global setup once for each project that names it. They share one server, which the last one stops. */
+let run: Promise<Run> | undefined;
+let projects = 0;
+
+export async function setup(project: TestProject): Promise<void> {
+  projects += 1;
+  run ??= start();
+  const { databases } = await run;
+  project.provide("testDatabases", databases);
+}
+
+export async function teardown(): Promise<void> {
+  projects -= 1;
+  if (projects > 0 || !run) return;
+  const { server, databases } = await run;
+  await dropAll(databases);
+  await server.stop();
+}
+
+async function start(): Promise<Run> {
+  const server = await startTestServer();
+  process.stderr.write(`test database: ${server.description}\n`);
+  try {
+    const prefix = `test_${randomBytes(4).toString("hex")}_`;
+    return {
+      server,
+      databases: { adminUrl: server.adminUrl, prefix, templates: await createTemplates(server, prefix) },
+    };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+async function createTemplates({ adminUrl }: TestServer, prefix: string): Promise<Record<string, string>> {
+  const templates: Record<string, string> = {};
+  for (const service of await readdir(SERVICES_DIR)) {
+    const migrationsDir = join(SERVICES_DIR, service, "prisma/migrations");
+    if (!existsSync(migrationsDir)) continue;
+    const { url, name } = await createScratchDatabase(adminUrl, { prefix });
+    await migrate({ url, migrationsDir });
+    // Nobody may stay connected to a database while it is copied.
+    await runOn(adminUrl, `ALTER DATABASE "${name}" ALLOW_CONNECTIONS false`);
+    templates[service] = name;
+  }
+  return templates;
+}
+
+/** The templates, and what tests that ended before their time have left behind. */
+async function dropAll({ adminUrl, prefix }: TestDatabases): Promise<void> {
+  const { rows } = await runOn(adminUrl, "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", [prefix]);
+  for (const { datname } of rows) await dropDatabase(adminUrl, datname);
+}
