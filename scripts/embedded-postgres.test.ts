@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -211,7 +211,9 @@ test("does not touch a folder that holds something else", { timeout }, async () 
 
 test.runIf(isRoot)("as root, runs below a folder that only root may enter, as somebody else", { timeout }, async () => {
   await chmod(folder, 0o700);
-  await start();
+  await startCopy();
+  const [server] = processesWith(`postgres -D ${dataDir}/cluster`);
+  expect((await stat(`/proc/${server?.pid}`)).uid).toBe((await stat(dataDir)).uid);
   expect((await stat(dataDir)).uid).not.toBe(0);
 });
 
@@ -223,16 +225,14 @@ test.runIf(isRoot)("tells a user whose data these are that cannot be opened", { 
 });
 
 test.runIf(isRoot)("as root, leaves an ordinary user's data to that user", { timeout }, async () => {
-  await chmod(folder, 0o777);
-  await mkdir(path.dirname(dataDir));
-  await chown(path.dirname(dataDir), ordinaryUser, ordinaryUser);
-  const users = await runLauncher(ordinaryUser);
-  await killed(users.kill);
-  const roots = await start();
-  await roots.stop();
-  const again = await runLauncher(ordinaryUser);
-  expect(again.url).toBe(users.url);
-  await killed(again.kill);
+  await chmod(folder, 0o755);
+  await copyTemplate();
+  execFileSync("chown", ["-R", `${ordinaryUser}:${ordinaryUser}`, path.dirname(dataDir)]);
+  const first = await start();
+  await first.stop();
+  const usersOwn = await runLauncher(ordinaryUser);
+  expect(usersOwn.url).toBe(first.url);
+  await killed(usersOwn.kill);
 });
 
 function spawnLauncher(user?: number) {

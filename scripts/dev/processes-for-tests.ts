@@ -7,10 +7,13 @@ export function processesWith(text: string): { pid: number; args: string }[] {
   return allProcesses().filter(({ pid, args }) => pid !== process.pid && args.includes(text));
 }
 
-/** Waits until a condition holds; fails after `timeoutMs` with what it was. */
-export async function eventually(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 10_000) {
+/** Waits until a condition holds; fails after ten seconds with what it was. */
+export async function eventually(what: string | (() => string), condition: () => boolean | Promise<boolean>) {
+  const timeoutMs = 10_000;
   for (const started = Date.now(); !(await condition()); await sleep(20)) {
-    if (Date.now() - started > timeoutMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    if (Date.now() - started > timeoutMs) {
+      throw new Error(`not within ${timeoutMs} ms: ${typeof what === "string" ? what : what()}`);
+    }
   }
 }
 

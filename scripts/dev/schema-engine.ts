@@ -1,4 +1,6 @@
 import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import path from "node:path";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils";
 import * as bindings from "@prisma/schema-engine-wasm/schema_engine_bg";
@@ -9,6 +11,8 @@ export interface SchemaFile {
   readonly path: string;
   readonly content: string;
 }
+
+export type { MigrationList } from "@prisma/schema-engine-wasm/schema_engine_bg";
 
 export interface SchemaEngineSession extends AsyncDisposable {
   readonly engine: bindings.SchemaEngine;
@@ -73,7 +77,9 @@ let loading: Promise<void> | undefined;
 function loadWebAssembly(): Promise<void> {
   loading ??= (async () => {
     const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyGlobal };
-    const file = new URL("schema_engine_bg.wasm", import.meta.resolve("@prisma/schema-engine-wasm/schema_engine_bg"));
+    // Not import.meta.resolve, which Vitest does not have everywhere.
+    const script = createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm/schema_engine_bg");
+    const file = path.join(path.dirname(script), "schema_engine_bg.wasm");
     const { instance } = await WebAssembly.instantiate(await readFile(file), { "./schema_engine_bg.js": bindings });
     bindings.__wbg_set_wasm(instance.exports);
     instance.exports.__wbindgen_start();

@@ -1,3 +1,4 @@
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { superviseProcess } from "./supervised-process.ts";
 
@@ -29,7 +30,7 @@ const orphanGraceSeconds = 5;
 export function startService({ root, name, env, adminPort }: ServiceOptions): ServiceProcess {
   let exited = false;
   let stopping = false;
-  const service = superviseProcess([process.execPath, `cmd/${name}/main.ts`, "serve"], {
+  const service = superviseProcess([process.execPath, path.join(root, "cmd", name, "main.ts"), "serve"], {
     cwd: root,
     env,
     output: "inherit",

@@ -24,7 +24,7 @@ function shell(script: string, finalSignal: SignalName = "TERM") {
     env: process.env,
     output: "inherit",
     finalSignal,
-    finalGraceSeconds: 1,
+    finalGraceSeconds: 0.3,
   });
 }
 
@@ -46,7 +46,7 @@ test("resolves with 127 when the command does not exist", async () => {
     env: {},
     output: "inherit",
     finalSignal: "TERM",
-    finalGraceSeconds: 1,
+    finalGraceSeconds: 0.3,
   });
   expect(await missing.exited).toBe(127);
 });
@@ -75,7 +75,7 @@ test("tells a signal's end from an exit", async () => {
 test("ends the command when somebody kills the supervising shell", async () => {
   const command = shell("trap 'touch ended; exit' TERM; touch ready; while :; do sleep 0.02; done");
   await eventually("the command runs", () => fileExists("ready"));
-  const [supervisor] = processesWith(`supervisor TERM 10 /bin/sh -c trap`).filter(({ args }) => args.includes(folder));
+  const [supervisor] = processesWith(`supervisor TERM 3 /bin/sh -c trap`).filter(({ args }) => args.includes(folder));
   process.kill(supervisor?.pid ?? Number.NaN, "SIGKILL");
   expect(await command.exited).toBe(137);
   await noneLeft();
@@ -91,7 +91,7 @@ test.for([
     path.join(folder, "launcher.mjs"),
     `import { superviseProcess } from ${JSON.stringify(new URL("./supervised-process.ts", import.meta.url).href)};
      superviseProcess(["/bin/sh", "-c", ${JSON.stringify(script)}, ${JSON.stringify(folder)}],
-       { cwd: ${JSON.stringify(folder)}, env: process.env, output: "inherit", finalSignal: "TERM", finalGraceSeconds: 1 });`,
+       { cwd: ${JSON.stringify(folder)}, env: process.env, output: "inherit", finalSignal: "TERM", finalGraceSeconds: 0.3 });`,
   );
   const launcher = spawn(process.execPath, [path.join(folder, "launcher.mjs")], { stdio: "ignore" });
   await eventually("the command runs", () => fileExists("ready"));

@@ -42,10 +42,11 @@ export async function setup(project: TestProject): Promise<void> {
 
 export async function teardown(): Promise<void> {
   projects -= 1;
-  if (projects > 0 || !run) return;
-  const { server, databases } = await run;
-  await dropAll(databases);
-  await server.stop();
+  // A failed start has been reported.
+  const started = await run?.catch(() => undefined);
+  if (projects > 0 || !started) return;
+  await dropAll(started.databases);
+  await started.server.stop();
 }
 
 async function start(): Promise<Run> {

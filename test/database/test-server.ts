@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEmbeddedPostgres } from "../../scripts/embedded-postgres.ts";
-import { probeContainerEngine, startContainer } from "./testcontainers.ts";
+import { findContainerObstacle, startContainer } from "./testcontainers.ts";
 
 /** A PostgreSQL for a run of tests. */
 export interface TestServer {
@@ -16,6 +16,8 @@ export interface TestServer {
 /** The major version is the one that production runs: see deployments/. */
 const DEFAULT_IMAGE = "postgres:17-trixie";
 const PROBE_TIMEOUT_MS = 5_000;
+/** For who insists on a container: the image may have to be pulled. */
+const PULL_TIMEOUT_MS = 300_000;
 
 /**
  * Gets the PostgreSQL that the tests use: the server of TEST_DATABASE_URL; else a container, where an engine and the image
@@ -27,16 +29,14 @@ const PROBE_TIMEOUT_MS = 5_000;
 export async function startTestServer(env: NodeJS.ProcessEnv = process.env): Promise<TestServer> {
   const { TEST_DATABASE: wish, TEST_DATABASE_URL: url, TEST_POSTGRES_IMAGE: image = DEFAULT_IMAGE } = env;
   if (wish === "url" || (!wish && url)) return useServer(url);
-  if (wish === "testcontainers") return startContainer(image);
   if (wish === "embedded") return startEmbedded("TEST_DATABASE=embedded");
-  if (wish) throw new Error(`TEST_DATABASE must be url, testcontainers or embedded; it is "${wish}"`);
-
-  try {
-    await probeContainerEngine(image, PROBE_TIMEOUT_MS);
-  } catch (error) {
-    return startEmbedded(`Docker: ${error instanceof Error ? error.message : error}`);
+  if (wish && wish !== "testcontainers") {
+    throw new Error(`TEST_DATABASE must be url, testcontainers or embedded; it is "${wish}"`);
   }
-  return startContainer(image);
+  const obstacle = await findContainerObstacle(image, env, wish ? PULL_TIMEOUT_MS : PROBE_TIMEOUT_MS);
+  if (obstacle === undefined) return startContainer(image);
+  if (wish) throw new Error(`TEST_DATABASE=testcontainers: ${obstacle}`);
+  return startEmbedded(`Docker: ${obstacle}`);
 }
 
 function useServer(url: string | undefined): TestServer {
@@ -47,13 +47,19 @@ function useServer(url: string | undefined): TestServer {
 
 async function startEmbedded(reason: string): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), "test-database-"));
-  const server = await startEmbeddedPostgres({ dataDir, durable: false });
-  return {
-    description: `embedded PostgreSQL 17 (${reason})`,
-    adminUrl: server.url,
-    stop: async () => {
-      await server.stop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
+  const removeData = () => rm(dataDir, { recursive: true, force: true });
+  try {
+    const server = await startEmbeddedPostgres({ dataDir, durable: false });
+    return {
+      description: `embedded PostgreSQL 17 (${reason})`,
+      adminUrl: server.url,
+      stop: async () => {
+        await server.stop("immediate");
+        await removeData();
+      },
+    };
+  } catch (error) {
+    await removeData();
+    throw error;
+  }
 }

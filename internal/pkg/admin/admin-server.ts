@@ -31,7 +31,7 @@ export function createAdminServer({ registry, isReady }: AdminServerOptions): Ad
   };
 
   const server = createServer(async (request, response) => {
-    const page = pages[new URL(request.url ?? "/", "http://admin").pathname];
+    const page = pages[URL.parse(request.url ?? "", "http://admin")?.pathname ?? ""];
     if (!page) return sendText(response, 404, "there are /metrics, /livez and /readyz\n");
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("allow", "GET, HEAD");

@@ -28,8 +28,8 @@ export interface PoolOptions {
 /**
  * A pool of connections in which nothing waits forever. It connects with the first query; `end()` closes it.
  *
- * The time limits are set when a connection starts, which a PgBouncer in front must be told to pass (`ignore_startup_parameters`
- * drops them) or have set for its own.
+ * The time limits and the time zone are set when a connection starts, which a PgBouncer in front must be told to pass
+ * (`ignore_startup_parameters` drops them) or have set for its own.
  */
 export function createPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
@@ -40,10 +40,33 @@ export function createPool(options: PoolOptions): pg.Pool {
     lock_timeout: options.lockTimeoutMs ?? 2_000,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs ?? 10_000,
     application_name: options.applicationName,
+    // Prisma's adapter writes times without their zone, and takes what it reads for UTC.
+    options: "-c TimeZone=UTC",
     // Finds out about a server that went away without a word, where no query would.
     keepAlive: true,
   });
   // Without a listener the process would end with the first idle connection that breaks.
   pool.on("error", options.onError);
+  codeConnectionFailures(pool, "connect", "query");
+  pool.on("connect", (client) => codeConnectionFailures(client, "query"));
   return pool;
+}
+
+/**
+ * That a connection broke, or that none was to be had in time, pg says in words alone. Such an error gets the SQLSTATE for
+ * it, connection_failure; the server's have theirs already, the system's an errno.
+ */
+function codeConnectionFailures<T extends object>(target: T, ...methods: (keyof T)[]): void {
+  for (const name of methods) {
+    const method = target[name] as (...args: unknown[]) => unknown;
+    const coded = (...args: unknown[]) => {
+      const result = method.apply(target, args);
+      if (!(result instanceof Promise)) return result;
+      return result.catch((error: Error & { code?: string }) => {
+        if (Object.getPrototypeOf(error) === Error.prototype) error.code ??= "08006";
+        throw error;
+      });
+    };
+    Object.assign(target, { [name]: coded });
+  }
 }

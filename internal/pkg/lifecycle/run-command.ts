@@ -11,11 +11,9 @@ export type Commands = Readonly<Record<string, () => Promise<void>>>;
  * standard error and the exit code that tells its kind.
  */
 export async function runCommand(program: string, commands: Commands, args = process.argv.slice(2)): Promise<void> {
-  const names = Object.keys(commands);
-  const name = args[0] ?? names[0];
-  const command = name === undefined ? undefined : commands[name];
+  const [, command] = Object.entries(commands).find(([name]) => args.length === 0 || name === args[0]) ?? [];
   if (!command || args.length > 1) {
-    process.stderr.write(`usage: ${program} [${names.join(" | ")}]\n`);
+    process.stderr.write(`usage: ${program} [${Object.keys(commands).join(" | ")}]\n`);
     process.exitCode = EXIT.usage;
     return;
   }

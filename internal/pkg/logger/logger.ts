@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import winston from "winston";
 import { currentRequestContext } from "#internal/pkg/call/request-context.ts";
 
@@ -6,7 +7,7 @@ export type Logger = winston.Logger;
 export interface LoggerOptions {
   /** The least severe level that is written: error, warn, info or debug. */
   readonly level: string;
-  /** `json`: a JSON object a line, for machines. `pretty`: coloured text, for a terminal. */
+  /** `json`: a JSON object a line, for machines. `pretty`: text, coloured on a terminal unless NO_COLOR is set. */
   readonly format: "json" | "pretty";
   /** Stands in every line. */
   readonly service: string;
@@ -20,7 +21,7 @@ export function createLogger({ level, format, service, version }: LoggerOptions)
   return winston.createLogger({
     level,
     defaultMeta: { service, version },
-    format: combine(errors({ stack: true }), timestamp(), requestId(), format === "json" ? json() : pretty()),
+    format: combine(errors({ stack: true }), timestamp(), requestId(), format === "json" ? json({ replacer: errorAsText }) : pretty()),
     transports: [new winston.transports.Console()],
   });
 }
@@ -33,7 +34,7 @@ const requestId = winston.format((info) => {
 
 const pretty = () =>
   winston.format.combine(
-    winston.format.colorize(),
+    process.stdout.isTTY && !process.env.NO_COLOR ? winston.format.colorize() : winston.format.uncolorize(),
     winston.format.printf(({ timestamp, level, message, service: _service, version: _version, stack, ...fields }) => {
       const facts = Object.entries(fields).map(([key, value]) => `${key}=${printable(value)}`);
       const line = [String(timestamp).slice(11, 23), level, message, ...facts].join(" ");
@@ -42,6 +43,11 @@ const pretty = () =>
   );
 
 function printable(value: unknown): string {
-  if (value instanceof Error) return value.stack ?? value.message;
-  return typeof value === "string" ? value : JSON.stringify(value);
+  const text = errorAsText("", value);
+  return typeof text === "string" ? text : JSON.stringify(text);
+}
+
+/** JSON has nothing for errors; this has their stacks and their causes. */
+function errorAsText(_key: string, value: unknown): unknown {
+  return value instanceof Error ? inspect(value) : value;
 }

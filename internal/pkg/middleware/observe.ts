@@ -48,7 +48,7 @@ export function createObserveInterceptor(observers: readonly CallObserver[]): In
       if (!response.stream) throw new ConnectError("a streaming call was answered as a unary one", Code.Internal);
       return { ...response, message: observeEnd(tap(response.message, sent), request.signal, end) };
     } catch (error) {
-      end(ConnectError.from(error));
+      end(asTold(error, request.signal));
       throw error;
     }
   };
@@ -93,12 +93,18 @@ async function* observeEnd<T>(
     yield* messages;
     end();
   } catch (error) {
-    end(ConnectError.from(error));
+    end(asTold(error, signal));
     throw error;
   } finally {
     // Still not ended: the reader went away.
     end(signal.aborted ? ConnectError.from(signal.reason, Code.Canceled) : new ConnectError("canceled", Code.Canceled));
   }
+}
+
+/** What the client is told of `error`; one that a write failed with once the call was over is not why it was over. */
+function asTold(error: unknown, signal: AbortSignal): ConnectError {
+  const isCause = error instanceof ConnectError || !signal.aborted;
+  return ConnectError.from(isCause ? error : signal.reason, Code.Internal);
 }
 
 function once<Arguments extends unknown[]>(work: (...args: Arguments) => void): (...args: Arguments) => void {

@@ -24,9 +24,16 @@ export function createRequestIdInterceptor(newId: () => string = randomUUID): In
         if (!response.stream) return response;
         return { ...response, message: iterateInRequestContext(context, response.message) };
       } catch (error) {
-        if (error instanceof ConnectError) error.metadata.set(HEADER, requestId);
-        throw error;
+        throw error instanceof ConnectError ? withRequestId(error, requestId) : error;
       }
     });
   };
+}
+
+/** A copy, since calls may share an error: one reason ends all of them at shutdown. Without what another server sent. */
+function withRequestId(error: ConnectError, requestId: string): ConnectError {
+  const metadata = error.isWireError ? undefined : error.metadata;
+  const copy = new ConnectError(error.rawMessage, error.code, metadata, undefined, error);
+  copy.metadata.set(HEADER, requestId);
+  return Object.assign(copy, { details: error.details });
 }

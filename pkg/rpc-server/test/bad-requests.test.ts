@@ -21,7 +21,7 @@ const badAuthorities = [
   { authority: "a\x01", http2: "reset" },
   { authority: "a\tb", http2: "reset" },
   { authority: "a\x7fb", http2: "reset" },
-  { authority: "\xe9", http2: "400" },
+  { authority: "\xe9", http2: "reset" },
   { authority: "a:99999", http2: "400" },
   { authority: "a:x", http2: "400" },
   { authority: "a:1:2", http2: "400" },
@@ -29,14 +29,13 @@ const badAuthorities = [
   { authority: "[fe80::1%25eth0]", http2: "400" },
   { authority: "1.2.3.256", http2: "400" },
   { authority: "%zz", http2: "400" },
-  { authority: "xn--a", http2: "400" },
 ];
 
 describe("over HTTP/1.1", () => {
   test.each(goodAuthorities)("the Host %j is served", async (host) => {
     const { port } = await startEchoServer();
     const answer = await exchange(port, `GET ${PATH} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
-    expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*"hi"/);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n.*"hi"/s);
   });
 
   test.each(badAuthorities)("the Host $authority gets 400", async ({ authority }) => {
@@ -78,7 +77,7 @@ describe("over HTTP/1.1", () => {
     const socket = await openSocket(port);
     socket.write(`GET ${PATH} HTTP/1.1\r\nHost: a@b\r\n\r\n`);
     await expect(readUntil(socket, /\n$/)).resolves.toMatch(
-      /^HTTP\/1\.1 400 Bad Request\r\ncontent-type: text\/plain; charset=utf-8\r\n[^]*\r\n\r\nthe request's host is not valid\n$/,
+      /^HTTP\/1\.1 400 Bad Request\r\ncontent-type: text\/plain; charset=utf-8\r\n.*\r\n\r\nthe request's host is not valid\n$/s,
     );
     socket.write(`GET ${PATH} HTTP/1.1\r\nHost: a\r\n\r\n`);
     await expect(readUntil(socket, /"hi"/)).resolves.toMatch(/^HTTP\/1\.1 200 OK/);

@@ -101,16 +101,17 @@ function connectGrpcJs(baseUrl: string): EchoClient {
 
   return {
     unary: (text, behaviour, options) =>
-      promised<echo.EchoResponse>((done) =>
-        client.makeUnaryRequest(
+      promised<echo.EchoResponse>((done) => {
+        const call = client.makeUnaryRequest(
           path(method.echo.name),
           (m: echo.EchoRequest) => Buffer.from(toBinary(echo.EchoRequestSchema, m)),
           (b) => fromBinary(echo.EchoResponseSchema, b),
           create(echo.EchoRequestSchema, { text, ...(behaviour && { behaviour }) }),
           deadlineOf(options),
           done,
-        ),
-      ).then((m) => m.text),
+        );
+        options?.signal?.addEventListener("abort", () => call.cancel());
+      }).then((m) => m.text),
     serverStream: (text, count, behaviour) =>
       grpcErrors(
         collect(

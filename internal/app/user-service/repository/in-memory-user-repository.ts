@@ -1,16 +1,28 @@
+import type { Call } from "#internal/pkg/call/call.ts";
 import { emailTaken, etagMismatch, userNotFound } from "../model/errors.ts";
 import { emailKey, type User } from "../model/user.ts";
 import type { UserRepository } from "../model/user-repository.ts";
 
-/**
- * Keeps users in this process, for tests and benchmarks of what stands on a repository. Each method does its work
- * without waiting for anything in between, so that nothing else can come between either.
- */
-export function createInMemoryUserRepository(users = new Map<string, User>()): UserRepository {
+/** Keeps users in this process, for tests and benchmarks of what stands on a repository. */
+export function createInMemoryUserRepository(users = new Map<string, User>(), onTaken = () => {}): UserRepository {
+  let lastWrite: Promise<unknown> = Promise.resolve();
+
+  /** One write after the other, a transaction being one: what it has read stays true until it is done. */
+  function write<T>({ signal }: Call, work: () => T | Promise<T>): Promise<T> {
+    const written = lastWrite.then(() => {
+      signal.throwIfAborted();
+      return work();
+    });
+    lastWrite = written.catch(() => {});
+    return written;
+  }
+
   function assertEmailFree(email: string, ownId: string): void {
     const key = emailKey(email);
     for (const other of users.values()) {
-      if (other.id !== ownId && emailKey(other.email) === key) throw emailTaken(email);
+      if (other.id === ownId || emailKey(other.email) !== key) continue;
+      onTaken();
+      throw emailTaken(email);
     }
   }
 
@@ -22,12 +34,13 @@ export function createInMemoryUserRepository(users = new Map<string, User>()): U
   }
 
   return {
-    async insert(user, { signal }) {
-      signal.throwIfAborted();
-      assertEmailFree(user.email, user.id);
-      users.set(user.id, user);
-      return user;
-    },
+    insert: (user, call) =>
+      write(call, () => {
+        if (users.has(user.id)) throw new Error(`the id ${user.id} is taken`);
+        assertEmailFree(user.email, user.id);
+        users.set(user.id, user);
+        return user;
+      }),
 
     async get(id, { signal }) {
       signal.throwIfAborted();
@@ -40,28 +53,30 @@ export function createInMemoryUserRepository(users = new Map<string, User>()): U
       return following.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);
     },
 
-    async update(id, { fields, updateTime, version }, { signal }) {
-      signal.throwIfAborted();
-      const user = stored(id, version);
-      if (fields.email !== undefined) assertEmailFree(fields.email, id);
-      const changed = { ...user, ...fields, updateTime, version: user.version + 1 };
-      users.set(id, changed);
-      return changed;
-    },
+    update: (id, { fields, updateTime, version }, call) =>
+      write(call, () => {
+        const user = stored(id, version);
+        if (fields.email !== undefined) assertEmailFree(fields.email, id);
+        const changed = { ...user, ...fields, updateTime, version: user.version + 1 };
+        users.set(id, changed);
+        return changed;
+      }),
 
-    async delete(id, version, { signal }) {
-      signal.throwIfAborted();
-      stored(id, version);
-      users.delete(id);
-    },
+    delete: (id, version, call) =>
+      write(call, () => {
+        stored(id, version);
+        users.delete(id);
+      }),
 
-    async transaction(work, { signal }) {
-      signal.throwIfAborted();
-      const copy = new Map(users);
-      const result = await work(createInMemoryUserRepository(copy));
-      users.clear();
-      for (const [id, user] of copy) users.set(id, user);
-      return result;
-    },
+    transaction: (work, call) =>
+      write(call, async () => {
+        const copy = new Map(users);
+        let broken = false;
+        const result = await work(createInMemoryUserRepository(copy, () => (broken = true)));
+        if (broken) throw new Error("the transaction went on after an error that ends it");
+        users.clear();
+        for (const [id, user] of copy) users.set(id, user);
+        return result;
+      }),
   };
 }

@@ -3,10 +3,10 @@ import { isRecordNotFound, isUniqueViolation, translateDatabaseError } from "#in
 import { emailTaken, etagMismatch, userNotFound } from "../model/errors.ts";
 import { emailKey, type User, type UserFields } from "../model/user.ts";
 import type { UserRepository } from "../model/user-repository.ts";
-import type { Prisma, PrismaClient } from "../prisma/generated/client.ts";
+import type { Prisma } from "../prisma/generated/client.ts";
 
-/** Keeps users in PostgreSQL. Inside a transaction, `client` is the transaction's. */
-export function createPrismaUserRepository(client: PrismaClient | Prisma.TransactionClient): UserRepository {
+/** Keeps users in PostgreSQL. Inside a transaction, `client` is the transaction's: one within it is a savepoint. */
+export function createPrismaUserRepository(client: Prisma.TransactionClient): UserRepository {
   const users = client.user;
 
   /** An update or a delete matched no row: because of the version, or because there is no such user. */
@@ -58,11 +58,14 @@ export function createPrismaUserRepository(client: PrismaClient | Prisma.Transac
       }),
 
     transaction: (work, call) =>
-      query(call, () => {
-        // Inside a transaction already: `work` joins it.
-        if (!("$transaction" in client)) return work(createPrismaUserRepository(client));
-        return client.$transaction((transaction) => work(createPrismaUserRepository(transaction)));
-      }),
+      query(call, () =>
+        client.$transaction(async (transaction) => {
+          const result = await work(createPrismaUserRepository(transaction));
+          // After an error PostgreSQL refuses all but the end, and makes of COMMIT a ROLLBACK without a word.
+          await transaction.$executeRaw`SELECT 1`;
+          return result;
+        }),
+      ),
   };
 }
 

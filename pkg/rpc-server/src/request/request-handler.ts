@@ -36,6 +36,10 @@ export function createRequestHandler(options: Options, shutdown: AbortSignal): R
   const applyCors = createCorsPolicy(options.corsOrigins);
 
   return (request, response) => {
+    // Also after connect-node's own listeners have gone: an error nobody listens to ends the process.
+    request.on("error", ignoreClientGone);
+    response.on("error", ignoreClientGone);
+
     const fault = findRequestFault(request);
     if (fault !== undefined) return refuse(response, fault);
     if (applyCors(request, response)) return;
@@ -55,6 +59,9 @@ export function createRequestHandler(options: Options, shutdown: AbortSignal): R
       });
   };
 }
+
+/** The call's signal says the same to those who need to know. */
+function ignoreClientGone(): void {}
 
 function refuse(response: NodeResponse, fault: string): void {
   response.statusCode = 400;

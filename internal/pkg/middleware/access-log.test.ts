@@ -1,0 +1,106 @@
+import { Code, createClient } from "@connectrpc/connect";
+import { createHealth, Health } from "@grpc-service-template/grpc-health";
+import { expect, test, vi } from "vitest";
+import { createAccessLog } from "./access-log.ts";
+import { captureLog, collect, connectTo, PROTOCOLS, startEchoServer, streamOf } from "./echo-server.fixture.ts";
+import { createObserveInterceptor } from "./observe.ts";
+import { createRequestIdInterceptor } from "./request-id.ts";
+
+async function startLogged() {
+  const { logger, lines } = captureLog();
+  const interceptors = [createRequestIdInterceptor(), createObserveInterceptor([createAccessLog(logger)])];
+  const server = await startEchoServer({
+    interceptors,
+    routes: (router) => router.service(Health, createHealth().service),
+  });
+  return { ...server, lines };
+}
+
+test.each(PROTOCOLS)("a call by %s becomes one line that says what it was, and how it ended", async (protocol) => {
+  const { client, lines } = await startLogged();
+  await client(protocol).echo({ text: "private" }, { headers: { "x-request-id": "r-1" } });
+  expect(lines).toEqual([
+    {
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+      level: "info",
+      message: "call",
+      service: "echo",
+      version: "1",
+      requestId: "r-1",
+      rpc: "echo.v1.EchoService/Echo",
+      protocol,
+      code: "OK",
+      durationMs: expect.any(Number),
+    },
+  ]);
+});
+
+test("the time in the line is in milliseconds, with at most three digits after the point", async () => {
+  const { client, lines } = await startLogged();
+  await client().echo({ behaviour: { delayMs: 30 } });
+  const durationMs = Number(lines[0]?.durationMs);
+  expect(durationMs).toBeGreaterThanOrEqual(29);
+  expect(durationMs).toBeLessThan(5_000);
+  expect(Math.round(durationMs * 1_000) / 1_000).toBe(durationMs);
+});
+
+test("every kind of stream becomes one line, with its request's id, also when its client leaves", async () => {
+  const { client, lines, server } = await startLogged();
+  const headers = (id: string) => ({ headers: { "x-request-id": id } });
+  await collect(client().echoServerStream({ count: 3 }, headers("server")));
+  await client().echoClientStream(streamOf({}, {}), headers("client"));
+  await collect(client().echoBidiStream(streamOf({}, {}), headers("bidi")));
+  const leaving = new AbortController();
+  const request = { count: 2, behaviour: { delayMs: 10 } };
+  const left = client().echoServerStream(request, { ...headers("left"), signal: leaving.signal });
+  await expect(
+    (async () => {
+      for await (const _ of left) leaving.abort();
+    })(),
+  ).rejects.toMatchObject({ code: Code.Canceled });
+  await vi.waitFor(() => expect(lines).toHaveLength(4));
+  await server.close();
+  expect(lines.map(({ rpc, code, requestId }) => `${requestId}: ${rpc} ${code}`)).toEqual([
+    "server: echo.v1.EchoService/EchoServerStream OK",
+    "client: echo.v1.EchoService/EchoClientStream OK",
+    "bidi: echo.v1.EchoService/EchoBidiStream OK",
+    "left: echo.v1.EchoService/EchoServerStream Canceled",
+  ]);
+});
+
+test.each([
+  ["error", Code.Unknown],
+  ["error", Code.DeadlineExceeded],
+  ["error", Code.Unimplemented],
+  ["error", Code.Internal],
+  ["error", Code.Unavailable],
+  ["error", Code.DataLoss],
+  ["info", Code.Canceled],
+  ["info", Code.InvalidArgument],
+  ["info", Code.NotFound],
+  ["info", Code.AlreadyExists],
+  ["info", Code.PermissionDenied],
+  ["info", Code.ResourceExhausted],
+  ["info", Code.FailedPrecondition],
+  ["info", Code.Aborted],
+  ["info", Code.OutOfRange],
+  ["info", Code.Unauthenticated],
+])("a line is of level %s when the call ends with code %i, and has the error's message", async (level, failCode) => {
+  const { client, lines } = await startLogged();
+  await expect(client().echo({ behaviour: { failCode } })).rejects.toMatchObject({ code: failCode });
+  expect(lines).toMatchObject([{ level, code: Code[failCode], error: "told to fail" }]);
+});
+
+test("a health check that the service answers is a line of level debug, one that it fails to answer of level error", async () => {
+  const { baseUrl, lines } = await startLogged();
+  const health = createClient(Health, connectTo(baseUrl, "grpc"));
+  await health.check({});
+  await expect(health.check({ service: "nobody" })).rejects.toMatchObject({ code: Code.NotFound });
+  const watch = collect(health.watch({}, { headers: { "grpc-timeout": "20m" } }));
+  await expect(watch).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+  expect(lines.map(({ level, rpc, code }) => `${level} ${rpc} ${code}`)).toEqual([
+    "debug grpc.health.v1.Health/Check OK",
+    "debug grpc.health.v1.Health/Check NotFound",
+    "error grpc.health.v1.Health/Watch DeadlineExceeded",
+  ]);
+});

@@ -1,0 +1,261 @@
+import { Agent, get } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { describe, expect, test } from "vitest";
+import { clientKinds } from "./echo-clients.ts";
+import { encodeHeaders, FrameFlag, FrameType, openFrames } from "./frame-client.ts";
+import { EchoService } from "./gen/echo/v1/echo_service_pb.ts";
+import { exchange, openSession, openSocket, readToEnd, readUntil, request } from "./raw-http.ts";
+import { startEchoServer } from "./start-echo-server.ts";
+import { watchCalls } from "./watch-calls.ts";
+
+const UNARY = "/echo.v1.EchoService/Echo";
+const PLENTY = { timeoutMs: 10_000 };
+
+function slowGet(text: string, delayMs: number): string {
+  const message = encodeURIComponent(JSON.stringify({ text, behaviour: { delayMs } }));
+  return `GET ${UNARY}?encoding=json&message=${message} HTTP/1.1\r\nHost: a\r\n\r\n`;
+}
+
+describe.each(clientKinds)("while draining, $name", ({ connect }) => {
+  test("gets the answers of all calls in flight", async () => {
+    const watch = watchCalls();
+    const { server, baseUrl, errors } = await startEchoServer({ interceptors: [watch.interceptor] });
+    const client = connect(baseUrl);
+    const texts = Array.from({ length: 40 }, (_, i) => `call ${i}`);
+    const answers = Promise.all(texts.map((text) => client.unary(text, { delayMs: 150 })));
+    const streamed = client.serverStream("many", 5, { delayMs: 40 });
+    await watch.begun(41);
+
+    const drained = server.drain(PLENTY);
+    await expect(answers).resolves.toEqual(texts);
+    await expect(streamed).resolves.toHaveLength(5);
+    await expect(drained).resolves.toEqual({ abortedCalls: 0 });
+    await expect(client.unary("late")).rejects.toThrow();
+    expect(errors).toEqual([]);
+  });
+
+  test("gets UNAVAILABLE for the calls that take too long", async () => {
+    const watch = watchCalls();
+    const { server, baseUrl, errors } = await startEchoServer({ interceptors: [watch.interceptor] });
+    const client = connect(baseUrl);
+    const calls = [
+      client.unary("", { delayMs: 60_000 }),
+      client.unary("", { delayMs: 60_000 }),
+      client.serverStream("", 1, { delayMs: 60_000 }),
+    ].map((call) => expect(call).rejects.toMatchObject({ code: Code.Unavailable }));
+    await watch.begun(3);
+
+    await expect(server.drain({ timeoutMs: 50 })).resolves.toEqual({ abortedCalls: 3 });
+    await Promise.all(calls);
+    for (const { reason } of watch.signals) {
+      expect(reason).toBeInstanceOf(ConnectError);
+      expect(reason).toMatchObject({ code: Code.Unavailable });
+    }
+    expect(errors).toEqual([]);
+  });
+
+  test("gets UNAVAILABLE also from a handler that ignores its signal", async () => {
+    const watch = watchCalls();
+    const { server, baseUrl } = await startEchoServer({
+      interceptors: [watch.interceptor],
+      routes: (router) => router.rpc(EchoService.method.echo, () => new Promise(() => {})),
+    });
+    const call = expect(connect(baseUrl).unary("")).rejects.toMatchObject({ code: Code.Unavailable });
+    await watch.begun(1);
+    await expect(server.drain({ timeoutMs: 0 })).resolves.toEqual({ abortedCalls: 1 });
+    await call;
+  });
+});
+
+describe("HTTP/1.1 connections", () => {
+  test("that are idle are closed at once", async () => {
+    const { server, port } = await startEchoServer();
+    const socket = await openSocket(port);
+    socket.write(slowGet("hi", 0));
+    await readUntil(socket, /"hi"/);
+    const rest = readToEnd(socket);
+    await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
+    await expect(rest).resolves.toBe("");
+  });
+
+  test("with a call in flight are told to close with its answer", async () => {
+    const watch = watchCalls();
+    const { server, port } = await startEchoServer({ interceptors: [watch.interceptor] });
+    const answer = exchange(port, slowGet("hi", 100));
+    await watch.begun(1);
+    await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
+    await expect(answer).resolves.toMatch(/^HTTP\/1\.1 200 OK\r\nconnection: close\r\n.*"hi"/is);
+  });
+
+  test("whose answer has begun are closed after its end", async () => {
+    const { server, port } = await startEchoServer();
+    const socket = await openSocket(port);
+    const message = JSON.stringify({ text: "hi", count: 3, behaviour: { delayMs: 30 } });
+    const length = Buffer.alloc(5);
+    length.writeUInt32BE(message.length, 1);
+    socket.write(
+      `POST /echo.v1.EchoService/EchoServerStream HTTP/1.1\r\nHost: a\r\nContent-Type: application/connect+json\r\n` +
+        `Content-Length: ${message.length + 5}\r\n\r\n${length.toString("latin1")}${message}`,
+    );
+    expect(await readUntil(socket, /"hi"/)).not.toMatch(/connection: close/i);
+    const rest = readToEnd(socket);
+    await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
+    await expect(rest).resolves.toMatch(/"hi","index":2.*\r\n0\r\n\r\n$/s);
+  });
+
+  test("that begin a request while draining have it served, and are closed", async () => {
+    const watch = watchCalls();
+    const { server, port } = await startEchoServer({ interceptors: [watch.interceptor] });
+    const answers = exchange(port, slowGet("first", 100) + slowGet("pipelined", 0));
+    await watch.begun(1);
+    await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
+    await expect(answers).resolves.toMatch(/"first"/);
+  });
+
+  test("of a keep-alive agent lose no call when the server drains under load", async () => {
+    const watch = watchCalls();
+    const { server, baseUrl } = await startEchoServer({ interceptors: [watch.interceptor] });
+    const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+    const statuses = Array.from(
+      { length: 4 },
+      () =>
+        new Promise((resolve, reject) => {
+          const path = slowGet("x", 60).split(" ")[1];
+          get(`${baseUrl}${path}`, { agent }, (response) => resolve(response.resume().statusCode)).on("error", reject);
+        }),
+    );
+    await watch.begun(4);
+    const drained = server.drain(PLENTY);
+    await expect(Promise.all(statuses)).resolves.toEqual([200, 200, 200, 200]);
+    await expect(drained).resolves.toEqual({ abortedCalls: 0 });
+    agent.destroy();
+  });
+});
+
+describe("HTTP/2 connections", () => {
+  test("get a first GOAWAY that refuses nothing, and the last one after a round trip", async () => {
+    const { server, port } = await startEchoServer();
+    const client = await openFrames(port);
+    await client.next(FrameType.settings);
+    const drained = server.drain(PLENTY);
+
+    const first = await client.next(FrameType.goaway);
+    expect(first.payload.readUInt32BE(0)).toBe(2 ** 31 - 1);
+    expect(first.payload.readUInt32BE(4)).toBe(0);
+    const ping = await client.next(FrameType.ping);
+    // What a client sends that has not read the GOAWAY yet.
+    client.send({
+      type: FrameType.headers,
+      flags: FrameFlag.endHeaders | FrameFlag.endStream,
+      streamId: 1,
+      payload: encodeHeaders({
+        ":method": "GET",
+        ":scheme": "http",
+        ":authority": "a",
+        ":path": `${UNARY}?encoding=json&message=%7B%22text%22%3A%22late%22%7D`,
+      }),
+    });
+    client.send({ type: FrameType.ping, flags: FrameFlag.ack, payload: ping.payload });
+
+    expect((await client.next(FrameType.data)).payload.toString()).toBe('{"text":"late"}');
+    await expect(drained).resolves.toEqual({ abortedCalls: 0 });
+    await client.ended();
+  });
+
+  test("get a second GOAWAY that names the last call served", async () => {
+    const { server, port } = await startEchoServer();
+    const client = await openFrames(port);
+    await client.next(FrameType.settings);
+    const drained = server.drain(PLENTY);
+    await client.next(FrameType.goaway);
+    const ping = await client.next(FrameType.ping);
+    client.send({ type: FrameType.ping, flags: FrameFlag.ack, payload: ping.payload });
+    expect((await client.next(FrameType.goaway)).payload.readUInt32BE(0)).toBe(0);
+    await drained;
+  });
+
+  test("that answer no ping hold the server up for no longer than its timeout", async () => {
+    const { server, port } = await startEchoServer();
+    const client = await openFrames(port);
+    await client.next(FrameType.settings);
+    const start = performance.now();
+    await expect(server.drain({ timeoutMs: 50 })).resolves.toEqual({ abortedCalls: 0 });
+    expect(performance.now() - start).toBeLessThan(900);
+    await client.ended();
+  });
+
+  test("whose client never ends its request get UNAVAILABLE", async () => {
+    const { server, port } = await startEchoServer();
+    const session = await openSession(port);
+    const stream = session.request({
+      ":method": "POST",
+      ":path": "/echo.v1.EchoService/EchoClientStream",
+      "content-type": "application/grpc",
+    });
+    const trailers = new Promise((resolve) => stream.once("trailers", resolve).resume());
+    stream.on("error", () => {});
+    await request(session, { ":path": "/nobody" }); // Sent after, so the stream above has arrived.
+    await expect(server.drain({ timeoutMs: 20 })).resolves.toEqual({ abortedCalls: 1 });
+    await expect(trailers).resolves.toMatchObject({ "grpc-status": String(Code.Unavailable) });
+  });
+});
+
+test("connections whose protocol is not known yet are cut", async () => {
+  const { server, port } = await startEchoServer();
+  const silent = await openSocket(port);
+  const begun = await openSocket(port);
+  begun.write("PRI * HT");
+  await exchange(port, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  const ends = [readToEnd(silent), readToEnd(begun)];
+  await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
+  await expect(Promise.all(ends)).resolves.toEqual(["", ""]);
+});
+
+test("a connection that is stuck in the middle of a request does not hold up the end", async () => {
+  const { server, port } = await startEchoServer();
+  const socket = await openSocket(port);
+  socket.write("POST / HTTP/1.1\r\nHost");
+  await exchange(port, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
+});
+
+test("new connections are refused from the start", async () => {
+  const watch = watchCalls();
+  const { server, port, baseUrl } = await startEchoServer({ interceptors: [watch.interceptor] });
+  const call = fetch(`${baseUrl}${slowGet("x", 100).split(" ")[1]}`);
+  await watch.begun(1);
+  const drained = server.drain(PLENTY);
+  await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toMatchObject({ cause: { code: "ECONNREFUSED" } });
+  expect((await call).status).toBe(200);
+  await drained;
+});
+
+test("a second drain gets the result of the first", async () => {
+  const watch = watchCalls();
+  const { server, baseUrl } = await startEchoServer({ interceptors: [watch.interceptor] });
+  const call = fetch(`${baseUrl}${slowGet("x", 60_000).split(" ")[1]}`);
+  await watch.begun(1);
+  const drains = [server.drain({ timeoutMs: 50 }), server.drain(PLENTY)];
+  await expect(Promise.all(drains)).resolves.toEqual([{ abortedCalls: 1 }, { abortedCalls: 1 }]);
+  await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 1 });
+  expect((await call).status).toBe(503);
+});
+
+test("a server that never listened drains at once", async () => {
+  const { server } = await startEchoServer();
+  await server.close();
+  await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
+});
+
+test("close ends a drain that waits, and its calls count as aborted", async () => {
+  const watch = watchCalls();
+  const { server, baseUrl } = await startEchoServer({ interceptors: [watch.interceptor] });
+  const call = expect(fetch(`${baseUrl}${slowGet("x", 60_000).split(" ")[1]}`)).rejects.toThrow();
+  await watch.begun(1);
+  const drained = server.drain({ timeoutMs: 2 ** 40 });
+  await sleep(0);
+  await server.close();
+  await expect(drained).resolves.toEqual({ abortedCalls: 1 });
+  await call;
+});
