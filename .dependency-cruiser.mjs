@@ -1,4 +1,4 @@
-const TEST = "\\.(test|contract)\\.ts$";
+const TEST = "\\.(test|contract|fixture)\\.ts$";
 
 /** What a layer of a service may import, besides itself, internal/pkg/errors and internal/pkg/call. */
 const layer = (name, comment, allowed) => ({
@@ -55,7 +55,7 @@ export default {
       comment: "Only app.ts wires: nothing that it puts together may reach back to it.",
       severity: "error",
       from: { path: "^internal/app/[^/]+/.+/" },
-      to: { path: "^internal/app/[^/]+/(app|config)\\.ts$" },
+      to: { path: "^internal/app/[^/]+/(app|config|database)\\.ts$" },
     },
     {
       name: "shared-code-knows-no-service",
@@ -90,7 +90,7 @@ export default {
       "prisma-stays-with-the-database",
       "@prisma/[^/]+|pg",
       "Prisma and pg stay beside the database, so that either can be replaced without touching the rules.",
-      ["^internal/app/[^/]+/(repository|prisma)/", "^internal/app/[^/]+/app\\.ts$", "^internal/pkg/database/"],
+      ["^internal/app/[^/]+/(repository|prisma)/", "^internal/app/[^/]+/database\\.ts$", "^internal/pkg/database/"],
     ),
     confined(
       "protobuf-stays-at-the-border",

@@ -10,7 +10,7 @@ report() { # name, count, limit
 }
 
 lines=$(git ls-files --cached --others --exclude-standard -- cmd internal api/proto configs |
-  grep -vE '\.(test|contract)\.ts$|/generated/|/migrations/' | xargs cat | wc -l)
+  grep -vE '\.(test|contract|fixture)\.ts$|/generated/|/migrations/' | xargs cat | wc -l)
 report "lines in cmd, internal, api/proto and configs" "$lines" 2500
 report "everyday targets (make help)" "$(make help | grep -c '^  ')" 20
 report "entries in the root, dot-files aside" "$(git ls-files --cached --others --exclude-standard | cut -d/ -f1 | grep -v '^\.' | sort -u | wc -l)" 25

@@ -28,8 +28,10 @@ export async function applyChanges(files: readonly string[], options: ApplyOptio
 
 async function generate({ root, sources, say, signal }: ApplyOptions): Promise<boolean> {
   const started = performance.now();
+  const tools = path.join(root, "node_modules", ".bin");
+  const env = { ...process.env, PATH: `${tools}${path.delimiter}${process.env.PATH}` }; // buf looks its plugins up there
   try {
-    await promisify(execFile)(path.join(root, "node_modules", ".bin", "buf"), ["generate"], { cwd: root, signal });
+    await promisify(execFile)("buf", ["generate"], { cwd: root, env, signal });
   } catch (error) {
     const { stderr, stdout, message } = error as { stderr?: string; stdout?: string; message: string };
     say(`buf generate failed; the service runs on with the last contract\n${(stderr || stdout || message).trimEnd()}`);

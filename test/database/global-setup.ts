@@ -22,6 +22,9 @@ declare module "vitest" {
   }
 }
 
+/** Of Vitest, without a teardown. The signals are named since a library of testcontainers ends the process before its 'exit'. */
+const SUDDEN_ENDS = ["SIGINT", "SIGTERM", "exit"] as const;
+
 const SERVICES_DIR = join(import.meta.dirname, "../../internal/app");
 
 interface Run {
@@ -29,28 +32,36 @@ interface Run {
   readonly databases: TestDatabases;
 }
 
-/** Vitest calls a global setup once for each project that names it. They share one server, which the last one stops. */
-let run: Promise<Run> | undefined;
-let projects = 0;
+/**
+ * Vitest calls a global setup once for each project that names it, and loads this module anew each time. They share one
+ * server all the same, which the last one stops.
+ */
+const SHARED = Symbol.for("test/database/global-setup.ts");
+const state = globalThis as { [SHARED]?: { projects: number; run: Promise<Run> } };
 
 export async function setup(project: TestProject): Promise<void> {
-  projects += 1;
-  run ??= start();
-  const { databases } = await run;
+  state[SHARED] ??= { projects: 0, run: start() };
+  state[SHARED].projects += 1;
+  const { databases } = await state[SHARED].run;
   project.provide("testDatabases", databases);
 }
 
 export async function teardown(): Promise<void> {
-  projects -= 1;
-  // A failed start has been reported.
-  const started = await run?.catch(() => undefined);
-  if (projects > 0 || !started) return;
-  await dropAll(started.databases);
-  await started.server.stop();
+  const shared = state[SHARED];
+  if (!shared) return;
+  shared.projects -= 1;
+  // A start that failed has been reported.
+  const run = await shared.run.catch(() => undefined);
+  if (shared.projects > 0 || !run) return;
+  delete state[SHARED];
+  for (const event of SUDDEN_ENDS) process.off(event, run.server.abandon);
+  await dropAll(run.databases);
+  await run.server.stop();
 }
 
 async function start(): Promise<Run> {
   const server = await startTestServer();
+  for (const event of SUDDEN_ENDS) process.once(event, server.abandon);
   process.stderr.write(`test database: ${server.description}\n`);
   try {
     const prefix = `test_${randomBytes(4).toString("hex")}_`;

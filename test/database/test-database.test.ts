@@ -56,7 +56,7 @@ describe("startTestServer", () => {
   test("falls back to the embedded server where no container can be started, and says why", async () => {
     const server = await startTestServer(nowhere);
     try {
-      expect(server.description).toMatch(/^embedded PostgreSQL 17 \(Docker: cannot connect to tcp:.*ECONNREFUSED\)$/);
+      expect(server.description).toMatch(/^embedded PostgreSQL 17 \(Docker: cannot connect to tcp:.*ECONNREFUSED\)\)$/);
       const { rows } = await runOn(server.adminUrl, "SHOW server_version");
       expect(rows).toEqual([{ server_version: expect.stringMatching(/^17\./) }]);
     } finally {

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,8 @@ export interface TestServer {
   /** Of a role that may create databases. */
   readonly adminUrl: string;
   stop(): Promise<void>;
+  /** Leaves as little behind as can be done within an 'exit' event. */
+  abandon(): void;
 }
 
 /** The major version is the one that production runs: see deployments/. */
@@ -42,7 +45,7 @@ export async function startTestServer(env: NodeJS.ProcessEnv = process.env): Pro
 function useServer(url: string | undefined): TestServer {
   if (!url) throw new Error("TEST_DATABASE=url needs TEST_DATABASE_URL");
   const { host } = new URL(url);
-  return { description: `TEST_DATABASE_URL (${host})`, adminUrl: url, stop: async () => {} };
+  return { description: `TEST_DATABASE_URL (${host})`, adminUrl: url, stop: async () => {}, abandon: () => {} };
 }
 
 async function startEmbedded(reason: string): Promise<TestServer> {
@@ -57,6 +60,8 @@ async function startEmbedded(reason: string): Promise<TestServer> {
         await server.stop("immediate");
         await removeData();
       },
+      // The server ends with this process.
+      abandon: () => rmSync(dataDir, { recursive: true, force: true }),
     };
   } catch (error) {
     await removeData();

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { PostgreSqlContainer } from "@testcontainers/postgresql";
@@ -40,6 +40,9 @@ export async function startContainer(image: string): Promise<TestServer> {
     adminUrl: container.getConnectionUri(),
     stop: async () => {
       await container.stop({ timeout: 0 });
+    },
+    abandon: () => {
+      spawnSync("docker", ["rm", "--force", "--volumes", container.getId()], { stdio: "ignore" });
     },
   };
 }

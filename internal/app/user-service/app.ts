@@ -18,8 +18,8 @@ import { createObserveInterceptor } from "#internal/pkg/middleware/observe.ts";
 import { createRequestIdInterceptor } from "#internal/pkg/middleware/request-id.ts";
 import { createValidationInterceptor } from "#internal/pkg/middleware/validation.ts";
 import { SERVICE, type UserServiceConfig } from "./config.ts";
+import { type Database, openDatabase } from "./database.ts";
 import { createUserHandler } from "./handler/user-handler.ts";
-import { type Database, openDatabase } from "./repository/database.ts";
 import { createUserService } from "./service/user-service.ts";
 
 /** What tests and benchmarks may put in place of the real thing. */

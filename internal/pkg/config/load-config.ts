@@ -56,7 +56,9 @@ export function loadConfig<Config>(
     if (existsSync(file)) config.loadFile(file);
     config.validate({ allowed: "strict" });
   } catch (error) {
-    throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error });
+    const { message } = error as Error;
+    const named = message.replace(/^\w+(?=: )/gm, (key) => `${key} (${variableOf(service, key)})`);
+    throw new ConfigError(error instanceof SyntaxError ? `${file}: ${message}` : named, { cause: error });
   }
   return config.getProperties();
 }

@@ -3,9 +3,9 @@ import { findAsset } from "#internal/pkg/config/find-asset.ts";
 import { applyMigrations, requireMigrations } from "#internal/pkg/database/migrations.ts";
 import { createPool, type PoolOptions } from "#internal/pkg/database/pool.ts";
 import type { Logger } from "#internal/pkg/logger/logger.ts";
-import type { UserRepository } from "../model/user-repository.ts";
-import { PrismaClient } from "../prisma/generated/client.ts";
-import { createPrismaUserRepository } from "./prisma-user-repository.ts";
+import type { UserRepository } from "./model/user-repository.ts";
+import { PrismaClient } from "./prisma/generated/client.ts";
+import { createPrismaUserRepository } from "./repository/prisma-user-repository.ts";
 
 /** Where the service keeps its data. */
 export interface Database {

@@ -1,0 +1,246 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import pg from "pg";
+import { v7 as uuidv7 } from "uuid";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Call } from "#internal/pkg/call/call.ts";
+import { DomainError } from "#internal/pkg/errors/errors.ts";
+import { createLogger } from "#internal/pkg/logger/logger.ts";
+import { runOn } from "../../../../scripts/dev/scratch-database.ts";
+import { createTestDatabase, type TestDatabase } from "../../../../test/database/test-database.ts";
+import { type Database, type DatabaseOptions, openDatabase } from "../database.ts";
+import type { User } from "../model/user.ts";
+import type { UserRepository } from "../model/user-repository.ts";
+
+const logger = createLogger({ level: "error", format: "json", service: "test", version: "test" });
+const call: Call = { signal: new AbortController().signal };
+
+let testDatabase: TestDatabase;
+const opened: Database[] = [];
+const servers: Server[] = [];
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase();
+});
+
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((database) => database.close()));
+  for (const server of servers.splice(0)) server.close();
+  await runOn(testDatabase.url, "TRUNCATE users");
+});
+
+afterAll(async () => {
+  await testDatabase?.drop();
+});
+
+function openUsers(options: Partial<DatabaseOptions> = {}): UserRepository {
+  const database = openDatabase({ url: testDatabase.url, applicationName: "test", ...options }, logger);
+  opened.push(database);
+  return database.users;
+}
+
+function newUser(fields: Partial<User> = {}): User {
+  const id = uuidv7();
+  const time = new Date();
+  return {
+    id,
+    email: `${id}@example.org`,
+    displayName: "Ada",
+    version: 1,
+    createTime: time,
+    updateTime: time,
+    ...fields,
+  };
+}
+
+/** Runs `work` while nobody else can read or write users. */
+async function whileLocked(work: () => Promise<void>): Promise<void> {
+  const client = new pg.Client(testDatabase.url);
+  await client.connect();
+  try {
+    await client.query("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE");
+    await work();
+  } finally {
+    await client.end();
+  }
+}
+
+/** The test database, or whatever `onConnection` makes of it, behind a port of its own. */
+async function urlBehind(onConnection: (socket: Socket) => void): Promise<string> {
+  const server = createServer(onConnection);
+  servers.push(server);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const url = new URL(testDatabase.url);
+  url.hostname = "127.0.0.1";
+  url.port = String((server.address() as AddressInfo).port);
+  return url.href;
+}
+
+async function expectError(failing: Promise<unknown>, expected: { name: string; reason: string }): Promise<void> {
+  const error: unknown = await failing.then(
+    (value) => expect.unreachable(`resolved with ${JSON.stringify(value)}`),
+    (reason) => reason,
+  );
+  expect(error).toMatchObject(expected);
+  const { message, metadata, cause } = error as DomainError;
+  // What went wrong inside is for the log alone.
+  expect(cause).toBeInstanceOf(Error);
+  expect(message).not.toContain((cause as Error).message);
+  expect(JSON.stringify({ message, metadata })).not.toMatch(
+    /users|select|update|prisma|pg|127\.0\.0\.1|connect|P\d{4}/i,
+  );
+}
+
+const TIMEOUT = { name: "DeadlineExceeded", reason: "DATABASE_TIMEOUT" };
+const UNAVAILABLE = { name: "Unavailable", reason: "DATABASE_UNAVAILABLE", retryAfterMs: 1_000 };
+const CONFLICT = { name: "Aborted", reason: "DATABASE_CONFLICT" };
+
+const OPERATIONS: readonly [string, (users: UserRepository) => Promise<unknown>][] = [
+  ["insert", (users) => users.insert(newUser(), call)],
+  ["get", (users) => users.get(uuidv7(), call)],
+  ["list", (users) => users.list({ limit: 1 }, call)],
+  ["update", (users) => users.update(uuidv7(), { fields: {}, updateTime: new Date() }, call)],
+  ["delete", (users) => users.delete(uuidv7(), 1, call)],
+  ["a transaction", (users) => users.transaction((inner) => inner.list({ limit: 1 }, call), call)],
+];
+
+describe("the Prisma user repository in trouble", () => {
+  it.each(OPERATIONS)("says DeadlineExceeded when the database works on %s for too long", async (_, run) => {
+    await whileLocked(() => expectError(run(openUsers({ statementTimeoutMs: 50 })), TIMEOUT));
+  });
+
+  it.each(OPERATIONS)("says Unavailable when %s cannot get a lock in time", async (_, run) => {
+    await whileLocked(() => expectError(run(openUsers({ lockTimeoutMs: 50 })), UNAVAILABLE));
+  });
+
+  it.each(OPERATIONS)("says Unavailable when no connection is free in time for %s", async (_, run) => {
+    const users = openUsers({ maxConnections: 1, connectTimeoutMs: 50 });
+    await users.transaction(() => expectError(run(users), UNAVAILABLE), call);
+  });
+
+  it.each(OPERATIONS)("says Unavailable of %s when nothing listens", async (_, run) => {
+    const url = await urlBehind(() => {});
+    const [server] = servers.splice(0);
+    if (server) await once(server.close(), "close");
+    await expectError(run(openUsers({ url })), UNAVAILABLE);
+  });
+
+  it.each(OPERATIONS)("says Unavailable of %s when the server does not say a word", async (_, run) => {
+    const sockets: Socket[] = [];
+    const url = await urlBehind((socket) => sockets.push(socket));
+    await expectError(run(openUsers({ url, connectTimeoutMs: 50 })), UNAVAILABLE);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it.each(OPERATIONS)("says Unavailable when the connection breaks under %s", async (_, run) => {
+    const { hostname, port } = new URL(testDatabase.url);
+    const sockets: Socket[] = [];
+    const url = await urlBehind((socket) => {
+      const upstream = connect(Number(port || 5432), hostname);
+      sockets.push(socket, upstream);
+      for (const end of [socket, upstream]) end.on("error", () => {});
+      socket.pipe(upstream).pipe(socket);
+    });
+    const users = openUsers({ url });
+    await users.list({ limit: 1 }, call);
+    await whileLocked(async () => {
+      const failing = expectError(run(users), UNAVAILABLE);
+      await waitForLockWaiter();
+      for (const socket of sockets) socket.destroy();
+      await failing;
+    });
+    // Whether it was done nobody can know; the next one gets a new connection.
+    await users.list({ limit: 10 }, call);
+  });
+
+  it.each(OPERATIONS)("says Unavailable when the server ends the connection under %s", async (_, run) => {
+    const users = openUsers();
+    await whileLocked(async () => {
+      const failing = expectError(run(users), UNAVAILABLE);
+      await waitForLockWaiter();
+      await runOn(
+        testDatabase.url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+      );
+      await failing;
+    });
+    expect(await users.list({ limit: 10 }, call)).toEqual([]);
+  });
+
+  it("says Unavailable of a transaction that the server ended because it did nothing for too long, and keeps none of it", async () => {
+    const users = openUsers({ idleInTransactionTimeoutMs: 50 });
+    const ended = users.transaction(async (inner) => {
+      await inner.insert(newUser(), call);
+      await waitForNoTransaction();
+      await inner.insert(newUser(), call);
+    }, call);
+    await expectError(ended, UNAVAILABLE);
+    const idleAtEnd = users.transaction(async (inner) => {
+      await inner.insert(newUser(), call);
+      await waitForNoTransaction();
+    }, call);
+    await expectError(idleAtEnd, UNAVAILABLE);
+    expect(await users.list({ limit: 10 }, call)).toEqual([]);
+  });
+
+  it("says Aborted of one of two transactions that wait for each other, and lets the other through", async () => {
+    const users = openUsers();
+    const [a, b] = [await users.insert(newUser(), call), await users.insert(newUser(), call)];
+    const change = { fields: {}, updateTime: new Date() };
+    const bothBegan = Promise.withResolvers<void>();
+    let began = 0;
+    const updateBoth = (first: User, second: User) =>
+      users.transaction(async (inner) => {
+        await inner.update(first.id, change, call);
+        began += 1;
+        if (began === 2) bothBegan.resolve();
+        await bothBegan.promise;
+        await inner.update(second.id, change, call);
+      }, call);
+    const results = await Promise.allSettled([updateBoth(a, b), updateBoth(b, a)]);
+    const [refused, ...others] = results.filter((result) => result.status === "rejected");
+    expect(others).toEqual([]);
+    await expectError(Promise.reject(refused?.reason), CONFLICT);
+    expect((await users.list({ limit: 10 }, call)).map(({ version }) => version)).toEqual([2, 2]);
+  });
+
+  it.each(OPERATIONS)("leaves the error of %s that it does not know as it is", async (_, run) => {
+    const users = openUsers();
+    await runOn(testDatabase.url, "ALTER TABLE users RENAME TO people");
+    const error: unknown = await run(users).catch((error) => error);
+    await runOn(testDatabase.url, "ALTER TABLE people RENAME TO users");
+    expect(error).toMatchObject({ name: "PrismaClientKnownRequestError", code: "P2021" });
+    expect(error).not.toBeInstanceOf(DomainError);
+  });
+});
+
+describe("the Prisma user repository", () => {
+  it.each(["America/New_York", "Asia/Kolkata", "UTC"])("stores the moment meant in a database of %s", async (zone) => {
+    const name = new URL(testDatabase.url).pathname.slice(1);
+    await runOn(testDatabase.url, `ALTER DATABASE "${name}" SET timezone TO '${zone}'`);
+    const createTime = new Date("2026-03-08T02:30:00.123Z");
+    const user = await openUsers().insert(newUser({ createTime }), call);
+    expect(user.createTime).toEqual(createTime);
+    const stored = await runOn(
+      testDatabase.url,
+      "SELECT (extract(epoch FROM create_time) * 1000)::bigint AS ms FROM users",
+    );
+    expect(Number(stored.rows[0].ms)).toBe(createTime.getTime());
+    await runOn(testDatabase.url, `ALTER DATABASE "${name}" RESET timezone`);
+  });
+});
+
+const IN_DATABASE = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+/** Resolves once a connection waits for a lock. */
+async function waitForLockWaiter(): Promise<void> {
+  await expect.poll(() => count(`${IN_DATABASE} AND wait_event_type = 'Lock'`)).toBeGreaterThan(0);
+}
+
+async function waitForNoTransaction(): Promise<void> {
+  await expect.poll(() => count(`${IN_DATABASE} AND state LIKE 'idle in transaction%'`)).toBe(0);
+}
+
+async function count(from: string): Promise<number> {
+  return Number((await runOn(testDatabase.url, `SELECT count(*) ${from}`)).rows[0].count);
+}
