@@ -16,8 +16,11 @@ export interface ServiceProcess {
 }
 
 /** Starts the service on free ports and resolves when it serves. Rejects with what it printed when it ends before. */
-export async function startService(env: NodeJS.ProcessEnv): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, ["cmd/user-service/main.ts", "serve"], {
+export async function startService(
+  env: NodeJS.ProcessEnv,
+  program = "cmd/user-service/main.ts",
+): Promise<ServiceProcess> {
+  const child = spawn(process.execPath, [program, "serve"], {
     env: {
       PATH: process.env.PATH,
       APP_ENV: "test",

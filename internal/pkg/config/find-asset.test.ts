@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { findAsset } from "./find-asset.ts";
 
@@ -27,7 +27,7 @@ test("a folder is an asset too, and the nearest one is meant", () => {
 });
 
 test("the sources find what stands at the repository's root", () => {
-  expect(findAsset("configs/user-service")).toBe(join(process.cwd(), "configs", "user-service"));
+  expect(findAsset("configs/user-service")).toBe(resolve(import.meta.dirname, "../../../configs/user-service"));
 });
 
 test("an asset that is nowhere is an error that names it", () => {

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { ConfigError, ENVIRONMENTS, loadConfig, type Options, variableOf } from "./load-config.ts";
-import { count, flag, list, milliseconds, oneOf, port, postgresUrl, text } from "./options.ts";
+import { count, flag, list, milliseconds, port, postgresUrl, text } from "./options.ts";
 
 interface Config {
   readonly port: number;
@@ -138,26 +138,20 @@ test("a secret that is wrong is asked for, and not repeated", () => {
   }
 });
 
-test("a service's own files are found without being told where, and its environment is the process's", () => {
-  const userOptions = {
-    logFormat: oneOf(["json", "pretty"], { doc: "A format.", default: "json" }),
-    corsOrigins: list({ doc: "A list.", default: [] }),
-    reflection: flag({ doc: "A flag.", default: false }),
-    migrations: text({ doc: "A word.", default: "" }),
-    drainDelayMs: milliseconds({ doc: "A time.", default: 1 }),
-    drainTimeoutMs: milliseconds({ doc: "A time.", default: 1 }),
-  };
-  const { env } = process;
-  process.env = { APP_ENV: "development" };
+test("unless told otherwise the environment is the process's, and the files are those of the repository", () => {
+  vi.stubEnv("APP_ENV", "production");
+  vi.stubEnv("USER_SERVICE_NAME", "from the process");
   onTestFinished(() => {
-    process.env = env;
+    vi.unstubAllEnvs();
   });
-  expect(loadConfig("user-service", userOptions)).toMatchObject({ logFormat: "pretty", reflection: true });
+  const named = { name: text({ doc: "A name.", default: "nobody" }) };
+  expect(loadConfig("user-service", named)).toEqual({ name: "from the process" });
+  expect(() => loadConfig("no-such-service", named)).toThrow("configs/no-such-service is neither in");
 });
 
 test("a default that breaks its own format is found at once", () => {
-  const wrong = { limit: count({ doc: "A limit.", default: 0 }) };
+  const wrong = { limit: count({ doc: "A limit.", default: -1 }) };
   expect(complaints(() => loadConfig("my-service", wrong, { env: {}, directory: folder() }))).toEqual([
-    "limit (MY_SERVICE_LIMIT): must be a whole number above 0: value was 0",
+    "limit (MY_SERVICE_LIMIT): must be a whole number above 0: value was -1",
   ]);
 });
