@@ -54,7 +54,7 @@ export default {
       name: "wiring-only-in-app",
       comment: "Only app.ts wires: nothing that it puts together may reach back to it.",
       severity: "error",
-      from: { path: "^internal/app/[^/]+/.+/" },
+      from: { path: "^internal/app/[^/]+/.+/", pathNot: TEST },
       to: { path: "^internal/app/[^/]+/(app|config|database)\\.ts$" },
     },
     {
@@ -90,7 +90,12 @@ export default {
       "prisma-stays-with-the-database",
       "@prisma/[^/]+|pg",
       "Prisma and pg stay beside the database, so that either can be replaced without touching the rules.",
-      ["^internal/app/[^/]+/(repository|prisma)/", "^internal/app/[^/]+/database\\.ts$", "^internal/pkg/database/"],
+      [
+        "^internal/app/[^/]+/(repository|prisma)/",
+        "^internal/app/[^/]+/database\\.ts$",
+        "^internal/pkg/database/",
+        "^pkg/prisma-migrations/",
+      ],
     ),
     confined(
       "protobuf-stays-at-the-border",

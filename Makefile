@@ -9,8 +9,9 @@ TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/grpc-service-template/bin
 # Node 24 and every other tool come from node_modules, whatever Node bootstrapped them.
 export PATH := $(CURDIR)/node_modules/.bin:$(TOOLS):$(PATH)
 # Nothing here needs Prisma's engine binary, so nothing should download it.
-export PRISMA_SCHEMA_ENGINE_BINARY := $(shell command -v true)
-export PRISMA_HIDE_UPDATE_MESSAGE := true
+export PRISMA_SCHEMA_ENGINE_BINARY := $(shell type -P true)
+export PRISMA_HIDE_UPDATE_MESSAGE := 1
+export CHECKPOINT_DISABLE := 1
 
 INSTALLED := node_modules/.installed
 
@@ -30,7 +31,7 @@ proto: $(INSTALLED) ## Generate the code that follows from .proto files and Pris
 
 .PHONY: migration
 migration: $(INSTALLED) ## Write the migration that brings the database to the changed schema: NAME=add_phone
-	@node scripts/migration.ts --service=$(SERVICE) --name=$(NAME)
+	@node scripts/migration.ts --service="$(SERVICE)" --name="$(NAME)"
 
 .PHONY: migrate
 migrate: $(INSTALLED) ## Apply the migrations to DATABASE_URL

@@ -30,7 +30,7 @@ export default defineConfig({
       {
         test: {
           name: "integration",
-          include: ["internal/**/*.integration.test.ts", "test/integration/**/*.test.ts"],
+          include: ["internal/**/*.integration.test.ts", "test/{database,integration}/**/*.test.ts"],
           globalSetup: ["test/database/global-setup.ts"],
           testTimeout: 20_000,
           hookTimeout: 60_000,

@@ -8,13 +8,16 @@ fingerprint() {
     sort | while read -r file; do [ ! -f "$file" ] || sha256sum "$file"; done | sha256sum
 }
 
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
 before=$(fingerprint)
 
 for template in buf.gen.yaml pkg/*/buf.gen.yaml pkg/*/test/buf.gen.yaml; do
   [ ! -f "$template" ] || buf generate --template "$template"
 done
 for config in internal/app/*/prisma/prisma.config.ts; do
-  prisma generate --config "$config" --no-hints >/dev/null
+  prisma generate --config "$config" --no-hints >/dev/null 2>"$log" || { cat "$log" >&2; exit 1; }
 done
 
 if [ "${1:-}" = --check ] && [ "$before" != "$(fingerprint)" ]; then

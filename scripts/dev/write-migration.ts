@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { migrate } from "#internal/pkg/database/migrate.ts";
+import { migrate } from "@grpc-service-template/prisma-migrations";
 import { diffToSchema, type SchemaFile } from "./schema-engine.ts";
 import { createScratchDatabase } from "./scratch-database.ts";
 

@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { migrate } from "@grpc-service-template/prisma-migrations";
 import type { TestProject } from "vitest/node";
-import { migrate } from "../../internal/pkg/database/migrate.ts";
 import { createScratchDatabase, dropDatabase, runOn } from "../../scripts/dev/scratch-database.ts";
-import { startTestServer, type TestServer } from "./test-server.ts";
+import { startTestServer } from "./start-test-server.ts";
+import type { TestServer } from "./test-server.ts";
 
 /** What every test file can inject. */
 export interface TestDatabases {

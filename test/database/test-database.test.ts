@@ -1,8 +1,8 @@
+import { migrate, migrationStatus } from "@grpc-service-template/prisma-migrations";
 import { describe, expect, inject, test } from "vitest";
-import { migrate, migrationStatus } from "../../internal/pkg/database/migrate.ts";
 import { runOn } from "../../scripts/dev/scratch-database.ts";
+import { startTestServer } from "./start-test-server.ts";
 import { createTestDatabase } from "./test-database.ts";
-import { startTestServer } from "./test-server.ts";
 
 const migrationsDir = "internal/app/user-service/prisma/migrations";
 

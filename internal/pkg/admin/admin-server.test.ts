@@ -5,7 +5,7 @@ import { Counter, Registry } from "prom-client";
 import { expect, onTestFinished, test } from "vitest";
 import { createAdminServer } from "./admin-server.ts";
 
-async function start({ isReady = () => true, registry = new Registry() } = {}) {
+async function start({ isReady = (): boolean => true, registry = new Registry() } = {}) {
   const server = createAdminServer({ registry, isReady });
   const port = await server.listen({ port: 0, host: "127.0.0.1" });
   onTestFinished(() => server.close());

@@ -40,7 +40,7 @@ export function createAdminServer({ registry, isReady }: AdminServerOptions): Ad
     try {
       await page(response);
     } catch {
-      if (!response.headersSent) sendText(response, 500, "internal error\n");
+      sendText(response, 500, "internal error\n");
     }
   });
 

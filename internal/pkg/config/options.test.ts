@@ -99,10 +99,13 @@ describe.each([
   },
 );
 
-test("a list in a file must be one of texts", () => {
-  const option = list({ doc, default: [1, 2] as unknown as string[] });
+test.each([
+  ["[1,2]", [1, 2]],
+  ["5", 5],
+])("a list that is %s, as a file may have it, is refused", (shown, value) => {
+  const option = list({ doc, default: value as unknown as string[] });
   expect(() => loadConfig("a-service", { value: option }, { env: {}, directory: tmpdir() })).toThrow(
-    "value (A_SERVICE_VALUE): must be a list: a,b,c: value was [1,2]",
+    `value (A_SERVICE_VALUE): must be a list: a,b,c: value was ${shown}`,
   );
 });
 

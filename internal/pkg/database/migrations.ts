@@ -1,6 +1,10 @@
+import {
+  MigrationError,
+  type MigrationOptions,
+  migrate,
+  migrationStatus,
+} from "@grpc-service-template/prisma-migrations";
 import type { Logger } from "#internal/pkg/logger/logger.ts";
-import { type MigrationOptions, migrate, migrationStatus } from "./migrate.ts";
-import { MigrationError } from "./migration-history.ts";
 
 /** Applies the migrations that the database has not seen, and logs each. Throws MigrationError. */
 export async function applyMigrations(options: MigrationOptions, logger: Logger): Promise<void> {

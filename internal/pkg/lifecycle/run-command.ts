@@ -1,5 +1,5 @@
+import { MigrationError } from "@grpc-service-template/prisma-migrations";
 import { ConfigError } from "#internal/pkg/config/load-config.ts";
-import { MigrationError } from "#internal/pkg/database/migration-history.ts";
 
 /** The exit codes of sysexits.h that the commands use. */
 const EXIT = { usage: 64, schema: 65, crash: 70, portInUse: 71, configuration: 78 } as const;

@@ -18,10 +18,11 @@ export interface LoggerOptions {
 /** A logger that writes to standard output. Lines written on behalf of a request carry its id. */
 export function createLogger({ level, format, service, version }: LoggerOptions): Logger {
   const { combine, errors, json, timestamp } = winston.format;
+  const layout = format === "json" ? json({ replacer: errorAsText }) : pretty();
   return winston.createLogger({
     level,
     defaultMeta: { service, version },
-    format: combine(errors({ stack: true }), timestamp(), requestId(), format === "json" ? json({ replacer: errorAsText }) : pretty()),
+    format: combine(errors({ stack: true }), timestamp(), requestId(), layout),
     transports: [new winston.transports.Console()],
   });
 }

@@ -1,16 +1,31 @@
-import { Code, createClient } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createHealth, Health } from "@grpc-service-template/grpc-health";
 import { expect, test, vi } from "vitest";
+import { NotFound, Unavailable } from "#internal/pkg/errors/errors.ts";
 import { createAccessLog } from "./access-log.ts";
-import { captureLog, collect, connectTo, PROTOCOLS, startEchoServer, streamOf } from "./echo-server.fixture.ts";
+import {
+  captureLog,
+  collect,
+  connectTo,
+  type EchoServerOptions,
+  PROTOCOLS,
+  startEchoServer,
+  streamOf,
+} from "./echo-server.fixture.ts";
+import { createErrorsInterceptor } from "./errors.ts";
 import { createObserveInterceptor } from "./observe.ts";
 import { createRequestIdInterceptor } from "./request-id.ts";
 
-async function startLogged() {
+async function startLogged(echo: EchoServerOptions["echo"] = {}) {
   const { logger, lines } = captureLog();
-  const interceptors = [createRequestIdInterceptor(), createObserveInterceptor([createAccessLog(logger)])];
+  const interceptors = [
+    createRequestIdInterceptor(),
+    createObserveInterceptor([createAccessLog(logger)]),
+    createErrorsInterceptor({ domain: "echo", logger }),
+  ];
   const server = await startEchoServer({
     interceptors,
+    echo,
     routes: (router) => router.service(Health, createHealth().service),
   });
   return { ...server, lines };
@@ -89,6 +104,29 @@ test.each([
   const { client, lines } = await startLogged();
   await expect(client().echo({ behaviour: { failCode } })).rejects.toMatchObject({ code: failCode });
   expect(lines).toMatchObject([{ level, code: Code[failCode], error: "told to fail" }]);
+});
+
+test("what led to a fault of the service stands in its line, and nowhere in what the client gets", async () => {
+  const cause = new Error("connect ECONNREFUSED");
+  const { client, lines } = await startLogged({
+    echo() {
+      throw new Unavailable({ reason: "DATABASE_UNAVAILABLE", message: "try again", retryAfterMs: 1, cause });
+    },
+    async *echoServerStream() {
+      yield {};
+      throw new NotFound({ reason: "GONE", message: "it went", resource: { type: "t", name: "n" }, cause });
+    },
+  });
+  const error = await client()
+    .echo({})
+    .catch((reason: unknown) => ConnectError.from(reason));
+  expect(error).toMatchObject({ code: Code.Unavailable, rawMessage: "try again" });
+  await expect(collect(client().echoServerStream({}))).rejects.toMatchObject({ code: Code.NotFound });
+  expect(lines).toMatchObject([
+    { level: "error", code: "Unavailable", error: "try again", cause: expect.stringMatching(/^Error: connect ECONN/) },
+    { level: "info", code: "NotFound", error: "it went" },
+  ]);
+  expect(lines[1]).not.toHaveProperty("cause");
 });
 
 test("a health check that the service answers is a line of level debug, one that it fails to answer of level error", async () => {

@@ -1,4 +1,5 @@
 import { Code } from "@connectrpc/connect";
+import { DomainError } from "#internal/pkg/errors/errors.ts";
 import type { Logger } from "#internal/pkg/logger/logger.ts";
 import { codeName } from "./code-name.ts";
 import type { CallObserver } from "./observe.ts";
@@ -16,7 +17,7 @@ const SERVER_FAULTS: ReadonlySet<Code> = new Set([
 /** Probes call these all the time: their successes are worth a line at level debug only. */
 const QUIET_SERVICES: ReadonlySet<string> = new Set(["grpc.health.v1.Health"]);
 
-/** Writes one line a call, when it ends: level error for the service's own faults, else info. */
+/** Writes one line a call, when it ends: level error, with their cause, for the service's own faults, else info. */
 export function createAccessLog(logger: Logger): CallObserver {
   return {
     end(call, error) {
@@ -28,6 +29,7 @@ export function createAccessLog(logger: Logger): CallObserver {
         code: codeName(error?.code),
         durationMs: Math.round((performance.now() - call.startedMs) * 1000) / 1000,
         ...(error && { error: error.rawMessage }),
+        ...(level === "error" && error?.cause instanceof DomainError && { cause: error.cause.cause }),
       });
     },
   };

@@ -28,7 +28,7 @@ export interface RpcServer {
   /**
    * Ends without losing calls: listens no more, tells clients to go elsewhere, and lets the calls in flight finish. What
    * runs after `timeoutMs` is aborted: its signal fires, and its client gets UNAVAILABLE. Resolves when every
-   * connection is closed, at most a second after `timeoutMs`, with the number of calls that were aborted. Later calls
+   * connection is closed, at most half a second after `timeoutMs`, with the number of calls that were aborted. Later calls
    * get the first one's result.
    */
   drain(options: { timeoutMs: number }): Promise<{ abortedCalls: number }>;
@@ -37,7 +37,7 @@ export interface RpcServer {
   close(): Promise<void>;
 }
 
-/** For aborted calls to write their answer, then for connections to close by themselves. */
+/** For aborted calls to write their answers, and for connections to close by themselves. */
 const GRACE_MS = 500;
 
 /**
@@ -58,7 +58,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     { http1: createHttp1Engine(settings, onRequest), http2: createHttp2Engine(settings, onRequest) },
     settings.prefaceTimeoutMs,
   );
-  // Half-open, as HTTP/1.1 clients may end their side after the request and still read the answer.
+  // Half-open, as node:http opens its own: the engines decide what it means that a client ends its side.
   const listener = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, connections.accept);
   let abortedCalls = 0;
   let draining: Promise<{ abortedCalls: number }> | undefined;
@@ -86,7 +86,6 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     await connections.drain(timeoutMs);
     if (!(await calls.emptied(left()))) {
       abortCalls();
-      await calls.emptied(GRACE_MS);
     }
     await connections.allClosed(GRACE_MS);
     await close();

@@ -17,6 +17,17 @@ function slowGet(text: string, delayMs: number): string {
   return `GET ${UNARY}?encoding=json&message=${message} HTTP/1.1\r\nHost: a\r\n\r\n`;
 }
 
+/** A server streaming call, in the Connect protocol. */
+function streamRequest(count: number, delayMs: number): string {
+  const message = JSON.stringify({ text: "hi", count, behaviour: { delayMs } });
+  const length = Buffer.alloc(5);
+  length.writeUInt32BE(message.length, 1);
+  return (
+    `POST /echo.v1.EchoService/EchoServerStream HTTP/1.1\r\nHost: a\r\nContent-Type: application/connect+json\r\n` +
+    `Content-Length: ${message.length + 5}\r\n\r\n${length.toString("latin1")}${message}`
+  );
+}
+
 describe.each(clientKinds)("while draining, $name", ({ connect }) => {
   test("gets the answers of all calls in flight", async () => {
     const watch = watchCalls();
@@ -88,29 +99,43 @@ describe("HTTP/1.1 connections", () => {
     await expect(answer).resolves.toMatch(/^HTTP\/1\.1 200 OK\r\nconnection: close\r\n.*"hi"/is);
   });
 
-  test("whose answer has begun are closed after its end", async () => {
-    const { server, port } = await startEchoServer();
+  test("whose answer has begun are closed after its end, and wait for nobody else's call", async () => {
+    const watch = watchCalls();
+    const { server, port, baseUrl } = await startEchoServer({ interceptors: [watch.interceptor] });
     const socket = await openSocket(port);
-    const message = JSON.stringify({ text: "hi", count: 3, behaviour: { delayMs: 30 } });
-    const length = Buffer.alloc(5);
-    length.writeUInt32BE(message.length, 1);
-    socket.write(
-      `POST /echo.v1.EchoService/EchoServerStream HTTP/1.1\r\nHost: a\r\nContent-Type: application/connect+json\r\n` +
-        `Content-Length: ${message.length + 5}\r\n\r\n${length.toString("latin1")}${message}`,
-    );
+    socket.write(streamRequest(3, 30));
     expect(await readUntil(socket, /"hi"/)).not.toMatch(/connection: close/i);
+    const other = new AbortController();
+    const call = fetch(`${baseUrl}${slowGet("x", 60_000).split(" ")[1]}`, { signal: other.signal });
+    await watch.begun(2);
     const rest = readToEnd(socket);
-    await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
+    const drained = server.drain(PLENTY);
     await expect(rest).resolves.toMatch(/"hi","index":2.*\r\n0\r\n\r\n$/s);
+    other.abort();
+    await expect(call).rejects.toThrow();
+    await expect(drained).resolves.toEqual({ abortedCalls: 0 });
   });
 
-  test("that begin a request while draining have it served, and are closed", async () => {
+  test("that send the next request behind such an answer have it served, and told to close", async () => {
+    const { server, port } = await startEchoServer();
+    const socket = await openSocket(port);
+    socket.write(streamRequest(3, 50));
+    await readUntil(socket, /"hi"/);
+    const drained = server.drain(PLENTY);
+    const rest = readToEnd(socket);
+    socket.write(slowGet("next", 0));
+    await expect(rest).resolves.toMatch(/"index":2.*\r\nHTTP\/1\.1 200 OK\r\nconnection: close\r\n.*"next"/is);
+    await expect(drained).resolves.toEqual({ abortedCalls: 0 });
+  });
+
+  test("that pipelined a request behind the last answer lose it without harm to the server", async () => {
     const watch = watchCalls();
-    const { server, port } = await startEchoServer({ interceptors: [watch.interceptor] });
+    const { server, port, errors } = await startEchoServer({ interceptors: [watch.interceptor] });
     const answers = exchange(port, slowGet("first", 100) + slowGet("pipelined", 0));
     await watch.begun(1);
     await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
     await expect(answers).resolves.toMatch(/"first"/);
+    expect(errors).toEqual([]);
   });
 
   test("of a keep-alive agent lose no call when the server drains under load", async () => {
@@ -185,31 +210,42 @@ describe("HTTP/2 connections", () => {
     await client.ended();
   });
 
-  test("whose client never ends its request get UNAVAILABLE", async () => {
+  test.each([
+    ["a gRPC client stream", "EchoClientStream", "application/grpc", "trailers", { "grpc-status": "14" }],
+    ["a gRPC unary call", "Echo", "application/grpc", "trailers", { "grpc-status": "14" }],
+    ["a Connect unary call", "Echo", "application/json", "response", { ":status": 503 }],
+  ])("whose client never ends the request of %s get UNAVAILABLE", async (_, method, contentType, event, expected) => {
     const { server, port } = await startEchoServer();
     const session = await openSession(port);
     const stream = session.request({
       ":method": "POST",
-      ":path": "/echo.v1.EchoService/EchoClientStream",
-      "content-type": "application/grpc",
+      ":path": `/echo.v1.EchoService/${method}`,
+      "content-type": contentType,
     });
-    const trailers = new Promise((resolve) => stream.once("trailers", resolve).resume());
+    const answer = new Promise((resolve) => stream.once(event, resolve).resume());
     stream.on("error", () => {});
     await request(session, { ":path": "/nobody" }); // Sent after, so the stream above has arrived.
     await expect(server.drain({ timeoutMs: 20 })).resolves.toEqual({ abortedCalls: 1 });
-    await expect(trailers).resolves.toMatchObject({ "grpc-status": String(Code.Unavailable) });
+    expect(await Promise.race([answer, new Promise((resolve) => stream.once("close", resolve))])).toMatchObject(
+      expected,
+    );
   });
 });
 
-test("connections whose protocol is not known yet are cut", async () => {
-  const { server, port } = await startEchoServer();
+test("connections whose protocol is not known yet are cut, and wait for nobody's call", async () => {
+  const watch = watchCalls();
+  const { server, port, baseUrl } = await startEchoServer({ interceptors: [watch.interceptor] });
   const silent = await openSocket(port);
   const begun = await openSocket(port);
   begun.write("PRI * HT");
-  await exchange(port, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-  const ends = [readToEnd(silent), readToEnd(begun)];
-  await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
-  await expect(Promise.all(ends)).resolves.toEqual(["", ""]);
+  const other = new AbortController();
+  const call = fetch(`${baseUrl}${slowGet("x", 60_000).split(" ")[1]}`, { signal: other.signal });
+  await watch.begun(1);
+  const drained = server.drain(PLENTY);
+  await expect(Promise.all([readToEnd(silent), readToEnd(begun)])).resolves.toEqual(["", ""]);
+  other.abort();
+  await expect(call).rejects.toThrow();
+  await expect(drained).resolves.toEqual({ abortedCalls: 0 });
 });
 
 test("a connection that is stuck in the middle of a request does not hold up the end", async () => {

@@ -25,7 +25,10 @@ export interface UserRepository {
   /** @throws NotFound (USER_NOT_FOUND), Aborted (ETAG_MISMATCH) when `version` is given and not the stored one */
   delete(id: string, version: number | undefined, call: Call): Promise<void>;
 
-  /** The unit of work: what `work` does through the repository it is given happens as a whole, or, when it throws, not at all. */
+  /**
+   * The unit of work: what `work` does through the repository it is given happens as a whole, or, when it throws, not at all.
+   * AlreadyExists ends it: it then rejects even if `work` goes on. One within another may fail and the other go on.
+   */
   transaction<T>(work: (repository: UserRepository) => Promise<T>, call: Call): Promise<T>;
 }
 

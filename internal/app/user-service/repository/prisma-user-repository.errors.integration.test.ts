@@ -3,7 +3,6 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import pg from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Call } from "#internal/pkg/call/call.ts";
 import { DomainError } from "#internal/pkg/errors/errors.ts";
 import { createLogger } from "#internal/pkg/logger/logger.ts";
 import { runOn } from "../../../../scripts/dev/scratch-database.ts";
@@ -11,9 +10,9 @@ import { createTestDatabase, type TestDatabase } from "../../../../test/database
 import { type Database, type DatabaseOptions, openDatabase } from "../database.ts";
 import type { User } from "../model/user.ts";
 import type { UserRepository } from "../model/user-repository.ts";
+import { call, newUser } from "./user.fixture.ts";
 
 const logger = createLogger({ level: "error", format: "json", service: "test", version: "test" });
-const call: Call = { signal: new AbortController().signal };
 
 let testDatabase: TestDatabase;
 const opened: Database[] = [];
@@ -37,20 +36,6 @@ function openUsers(options: Partial<DatabaseOptions> = {}): UserRepository {
   const database = openDatabase({ url: testDatabase.url, applicationName: "test", ...options }, logger);
   opened.push(database);
   return database.users;
-}
-
-function newUser(fields: Partial<User> = {}): User {
-  const id = uuidv7();
-  const time = new Date();
-  return {
-    id,
-    email: `${id}@example.org`,
-    displayName: "Ada",
-    version: 1,
-    createTime: time,
-    updateTime: time,
-    ...fields,
-  };
 }
 
 /** Runs `work` while nobody else can read or write users. */

@@ -1,6 +1,5 @@
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Call } from "#internal/pkg/call/call.ts";
 import { Aborted, DomainError, NotFound } from "#internal/pkg/errors/errors.ts";
 import { createLogger } from "#internal/pkg/logger/logger.ts";
 import { runOn } from "../../../../scripts/dev/scratch-database.ts";
@@ -8,11 +7,11 @@ import { createTestDatabase, type TestDatabase } from "../../../../test/database
 import { type Database, openDatabase } from "../database.ts";
 import type { UserRepository } from "../model/user-repository.ts";
 import { createInMemoryUserRepository } from "./in-memory-user-repository.ts";
+import { call } from "./user.fixture.ts";
 
 const RUNS = Number(process.env.FUZZ_RUNS ?? 60);
 
 const logger = createLogger({ level: "error", format: "json", service: "test", version: "test" });
-const call: Call = { signal: new AbortController().signal };
 const failure = new Error("work failed");
 
 /** Few of each, so that they meet. */

@@ -1,4 +1,4 @@
-import { createConnectRouter } from "@connectrpc/connect";
+import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
 import {
   compressionBrotli,
   compressionGzip,
@@ -50,7 +50,7 @@ export function createRequestHandler(options: Options, shutdown: AbortSignal): R
     const call = universalRequestFromNodeRequest(request, response, undefined, undefined);
     dropEndlessTimeout(call.header);
     discardUnread(request, response);
-    handler({ ...call, body: readBody(request, call.signal, shutdown) })
+    handler({ ...call, body: readBody(request, shutdown) })
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
         if (call.signal.aborted) return; // The client has gone, and its handler was told.
@@ -88,9 +88,11 @@ function discardUnread(request: NodeRequest, response: NodeResponse): void {
   written.once("finish", () => request.resume());
 }
 
-async function* readBody(request: NodeRequest, clientGone: AbortSignal, shutdown: AbortSignal) {
+async function* readBody(request: NodeRequest, shutdown: AbortSignal) {
   // Left alone when nobody wants the rest: destroying the request would cut the connection before the answer is out.
   yield* untilAborted<Uint8Array>(request.iterator({ destroyOnReturn: false }), shutdown);
-  // Node ends the body of a stream that was reset as if it were complete.
-  if (clientGone.aborted) throw clientGone.reason;
+  // Node ends the body of a stream that was reset as if it were complete, before the call's signal fires.
+  if ("stream" in request && request.stream.closed) {
+    throw new ConnectError("the client reset the stream", Code.Canceled);
+  }
 }

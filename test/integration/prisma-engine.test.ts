@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { migrate, migrationStatus, readMigrations } from "@grpc-service-template/prisma-migrations";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { migrate, migrationStatus } from "../../internal/pkg/database/migrate.ts";
-import { readMigrations } from "../../internal/pkg/database/migration-history.ts";
 import { diffToSchema, type MigrationList, NO_FILTERS, openSchemaEngine } from "../../scripts/dev/schema-engine.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 

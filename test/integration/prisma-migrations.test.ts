@@ -1,10 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { migrate, migrationStatus } from "@grpc-service-template/prisma-migrations";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../../../test/database/test-database.ts";
-import { migrate, migrationStatus } from "./migrate.ts";
+import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 
 const USERS = "CREATE TABLE users (id int PRIMARY KEY);\nCREATE INDEX users_id ON users (id);\n";
 const EMAILS = "ALTER TABLE users ADD COLUMN email text;\n";
@@ -176,13 +176,13 @@ describe("migrate", () => {
   });
 
   test("records a failure whatever the migration has set before", async () => {
-    await addMigration("1_users", "SET ROLE pg_monitor; SET search_path = pg_catalog; BEGIN; SELECT 1/0;");
+    await addMigration("1_users", "SET ROLE pg_monitor; SET search_path = pg_catalog; COMMIT; SELECT 1/0;");
     await expect(migrate({ url, migrationsDir })).rejects.toThrow("division by zero");
     expect(await history()).toMatchObject([{ logs: expect.stringContaining("division by zero") }]);
   });
 
   test("keeps the settings of a migration from the next one", async () => {
-    await addMigration("1_settings", "SET search_path = pg_catalog; SET lock_timeout = 1;");
+    await addMigration("1_settings", "SET ROLE pg_monitor; SET search_path = pg_catalog; SET lock_timeout = 1;");
     await addMigration("2_users", `${USERS} CREATE TABLE setting AS SELECT current_setting('lock_timeout') AS value;`);
     await migrate({ url, migrationsDir });
     expect(await query("SELECT value FROM public.setting")).toEqual([{ value: "10s" }]);

@@ -1,0 +1,39 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { MigrationError } from "@grpc-service-template/prisma-migrations";
+import { ConfigError } from "#internal/pkg/config/load-config.ts";
+import { runCommand } from "./run-command.ts";
+
+/** Commands that end in every way there is. Run as a program, it is called `fixture`. */
+export const commands = {
+  async succeed() {
+    process.stdout.write("succeeded\n");
+  },
+  async misconfigured() {
+    throw new ConfigError("port (PORT): must be a port number\nlogLevel (LOG_LEVEL): must be a word");
+  },
+  async unmigrated() {
+    throw new MigrationError("pending", "the database is behind");
+  },
+  async portInUse() {
+    const [first, second] = [createServer(), createServer()];
+    await once(first.listen(0, "127.0.0.1"), "listening");
+    const address = first.address();
+    try {
+      await once(second.listen(address), "listening");
+    } finally {
+      first.close();
+    }
+  },
+  async crash() {
+    throw new TypeError("a defect");
+  },
+  async throwText() {
+    throw "a text";
+  },
+  async throwBareError() {
+    throw Object.assign(new Error("without a stack"), { stack: undefined });
+  },
+};
+
+if (import.meta.main) await runCommand("fixture", commands);
