@@ -13,7 +13,7 @@ import { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostg
 const isRoot = process.getuid?.() === 0;
 /** `daemon`: exists everywhere. */
 const ordinaryUser = 1;
-const timeout = 20_000;
+const timeout = 60_000;
 
 // A first start takes longest: the tests that are not about it share one data folder, stopped between them.
 let folder: string;

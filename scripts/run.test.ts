@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { eventually, processesWith } from "./dev/processes-for-tests.ts";
 
 const launcherFile = fileURLToPath(new URL("./run.ts", import.meta.url));
-const timeout = 20_000;
+const timeout = 60_000;
 
 // Says what happens to it, drains for a moment, and takes a second signal for "at once", as services do.
 const service = `

@@ -66,7 +66,7 @@ test("every kind of stream becomes one line, with its request's id, also when it
   await client().echoClientStream(streamOf({}, {}), headers("client"));
   await collect(client().echoBidiStream(streamOf({}, {}), headers("bidi")));
   const leaving = new AbortController();
-  const request = { count: 2, behaviour: { delayMs: 10 } };
+  const request = { count: 10_000, behaviour: { delayMs: 10 } };
   const left = client().echoServerStream(request, { ...headers("left"), signal: leaving.signal });
   await expect(
     (async () => {

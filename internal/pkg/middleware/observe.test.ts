@@ -78,7 +78,7 @@ test("a bidirectional stream that fails half-way ends once, with the code the cl
 });
 
 test.each([
-  { handler: "waits", request: { count: 100, behaviour: { delayMs: 10 } } },
+  { handler: "waits", request: { count: 10_000, behaviour: { delayMs: 10 } } },
   { handler: "floods it", request: { count: 1_000_000, text: "x".repeat(100_000) } },
 ])("a server stream whose client leaves half-way, while the handler $handler, ends once, as Canceled", async (row) => {
   const { client, ended, heard, server } = await startObserved();

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { encodeHeaders, FrameFlag, FrameType, openFrames } from "./frame-client.ts";
 import { exchange, openSession, openSocket, readUntil, request } from "./raw-http.ts";
 import { startEchoServer } from "./start-echo-server.ts";
 
@@ -64,6 +65,11 @@ describe("over HTTP/1.1", () => {
     ["headers above maxHeaderBytes", `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(20_000)}`, 431],
     ["an unknown expectation", `GET ${PATH} HTTP/1.1\r\nHost: a\r\nExpect: tea`, 417],
     ["an unknown path", "GET /nobody HTTP/1.1\r\nHost: a", 404],
+    [
+      "bidirectional streaming",
+      "POST /echo.v1.EchoService/EchoBidiStream HTTP/1.1\r\nHost: a\r\nContent-Type: application/connect+json",
+      505,
+    ],
     ["a method the RPC does not take", "PUT /echo.v1.EchoService/Echo HTTP/1.1\r\nHost: a", 405],
     ["an unknown content type", "POST /echo.v1.EchoService/Echo HTTP/1.1\r\nHost: a\r\nContent-Type: text/html", 415],
   ])("%s gets its status", async (_, head, status) => {
@@ -123,6 +129,15 @@ describe("over HTTP/2", () => {
     await expect(request(session, headers)).resolves.toMatchObject(expected);
     await expect(request(session, { ":path": PATH })).resolves.toMatchObject({ status: 200 });
     expect(errors).toEqual([]);
+  });
+
+  test("no :authority and no Host get 400", async () => {
+    const { port } = await startEchoServer();
+    const client = await openFrames(port);
+    const payload = encodeHeaders({ ":method": "GET", ":scheme": "http", ":path": PATH });
+    client.send({ type: FrameType.headers, flags: FrameFlag.endHeaders | FrameFlag.endStream, streamId: 1, payload });
+    const indexedStatus400 = 0x8c; // RFC 7541, appendix A, entry 12.
+    expect((await client.next(FrameType.headers)).payload[0]).toBe(indexedStatus400);
   });
 
   test("headers above maxHeaderBytes end the stream only", async () => {

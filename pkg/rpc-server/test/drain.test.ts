@@ -80,14 +80,20 @@ describe.each(clientKinds)("while draining, $name", ({ connect }) => {
 });
 
 describe("HTTP/1.1 connections", () => {
-  test("that are idle are closed at once", async () => {
-    const { server, port } = await startEchoServer();
+  test("that are idle are closed at once, and wait for nobody else's call", async () => {
+    const watch = watchCalls();
+    const { server, port, baseUrl } = await startEchoServer({ interceptors: [watch.interceptor] });
     const socket = await openSocket(port);
     socket.write(slowGet("hi", 0));
     await readUntil(socket, /"hi"/);
-    const rest = readToEnd(socket);
-    await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
-    await expect(rest).resolves.toBe("");
+    const other = new AbortController();
+    const call = fetch(`${baseUrl}${slowGet("x", 60_000).split(" ")[1]}`, { signal: other.signal });
+    await watch.begun(2);
+    const drained = server.drain(PLENTY);
+    await expect(readToEnd(socket)).resolves.toBe("");
+    other.abort();
+    await expect(call).rejects.toThrow();
+    await expect(drained).resolves.toEqual({ abortedCalls: 0 });
   });
 
   test("with a call in flight are told to close with its answer", async () => {

@@ -17,6 +17,8 @@ export interface FrameClient {
   next(type: number): Promise<Frame>;
   /** Resolves when the server has closed the connection; frames before that are dropped. */
   ended(): Promise<void>;
+  /** Ends the connection without a word. */
+  cut(): void;
 }
 
 /** An HTTP/2 client that does nothing by itself: it acknowledges no settings, no ping, and obeys no GOAWAY. */
@@ -38,6 +40,9 @@ export async function openFrames(port: number): Promise<FrameClient> {
     },
     async ended() {
       for await (const _ of frames);
+    },
+    cut() {
+      socket.destroy();
     },
   };
 }

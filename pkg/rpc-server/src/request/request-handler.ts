@@ -1,4 +1,4 @@
-import { Code, ConnectError, createConnectRouter } from "@connectrpc/connect";
+import { createConnectRouter } from "@connectrpc/connect";
 import {
   compressionBrotli,
   compressionGzip,
@@ -91,8 +91,4 @@ function discardUnread(request: NodeRequest, response: NodeResponse): void {
 async function* readBody(request: NodeRequest, shutdown: AbortSignal) {
   // Left alone when nobody wants the rest: destroying the request would cut the connection before the answer is out.
   yield* untilAborted<Uint8Array>(request.iterator({ destroyOnReturn: false }), shutdown);
-  // Node ends the body of a stream that was reset as if it were complete, before the call's signal fires.
-  if ("stream" in request && request.stream.closed) {
-    throw new ConnectError("the client reset the stream", Code.Canceled);
-  }
 }
