@@ -3,11 +3,13 @@ import { createSuiteReporter } from "./test/suites/suite-reporter.ts";
 
 export default defineConfig({
   test: {
+    // Many tests wait for processes and databases; two cores are busier with more workers than cores.
+    maxWorkers: 4,
     reporters: [process.env.CI ? "dot" : "default", createSuiteReporter()],
     coverage: {
       provider: "v8",
       include: ["internal/**/*.ts", "pkg/**/src/**/*.ts"],
-      exclude: ["**/*.test.ts", "**/gen/**", "**/generated/**", "pkg/api/**"],
+      exclude: ["**/*.{test,contract,fixture}.ts", "**/gen/**", "**/generated/**", "pkg/api/**"],
       reporter: ["text-summary", "json-summary", "html"],
       thresholds: { lines: 90, branches: 90 },
     },

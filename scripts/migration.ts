@@ -4,8 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { type WrittenMigration, writeMigration } from "./dev/write-migration.ts";
-import { startEmbeddedPostgres } from "./embedded-postgres.ts";
+import { type WrittenMigration, writeMigration } from "./migration/write-migration.ts";
+import { startEmbeddedPostgres } from "./postgres/embedded-postgres.ts";
 
 /**
  * Writes the migration that takes a service's database to its changed schema.prisma, and generates the client anew. What

@@ -9,11 +9,11 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { applyChanges } from "./dev/apply-changes.ts";
-import { EmbeddedPostgresError } from "./dev/embedded-postgres-error.ts";
 import { type ServiceProcess, startService } from "./dev/service-process.ts";
 import { listenForStopSignals, type StopSignals } from "./dev/stop-signals.ts";
 import { type SourceWatcher, watchSources } from "./dev/watch-sources.ts";
-import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "./postgres/embedded-postgres.ts";
+import { EmbeddedPostgresError } from "./postgres/embedded-postgres-error.ts";
 
 const usageError = 64; // EX_USAGE of sysexits.h
 const unavailable = 69; // EX_UNAVAILABLE

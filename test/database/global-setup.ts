@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { migrate } from "@grpc-service-template/prisma-migrations";
 import type { TestProject } from "vitest/node";
-import { createScratchDatabase, dropDatabase, runOn } from "../../scripts/dev/scratch-database.ts";
+import { createScratchDatabase, dropDatabase, runOn } from "../../scripts/postgres/scratch-database.ts";
 import { startTestServer } from "./start-test-server.ts";
 import type { TestServer } from "./test-server.ts";
 

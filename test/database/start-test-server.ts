@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startEmbeddedPostgres } from "../../scripts/embedded-postgres.ts";
+import { startEmbeddedPostgres } from "../../scripts/postgres/embedded-postgres.ts";
 import type { TestServer } from "./test-server.ts";
 import { findContainerObstacle, startContainer } from "./testcontainers.ts";
 

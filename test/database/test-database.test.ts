@@ -1,6 +1,6 @@
 import { migrate, migrationStatus } from "@grpc-service-template/prisma-migrations";
 import { describe, expect, inject, test } from "vitest";
-import { runOn } from "../../scripts/dev/scratch-database.ts";
+import { runOn } from "../../scripts/postgres/scratch-database.ts";
 import { startTestServer } from "./start-test-server.ts";
 import { createTestDatabase } from "./test-database.ts";
 

@@ -1,5 +1,5 @@
 import { inject } from "vitest";
-import { createScratchDatabase } from "../../scripts/dev/scratch-database.ts";
+import { createScratchDatabase } from "../../scripts/postgres/scratch-database.ts";
 import type {} from "./global-setup.ts";
 
 export interface TestDatabaseOptions {

@@ -3,7 +3,12 @@ import path from "node:path";
 import { migrate, migrationStatus, readMigrations } from "@grpc-service-template/prisma-migrations";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { diffToSchema, type MigrationList, NO_FILTERS, openSchemaEngine } from "../../scripts/dev/schema-engine.ts";
+import {
+  diffToSchema,
+  type MigrationList,
+  NO_FILTERS,
+  openSchemaEngine,
+} from "../../scripts/migration/schema-engine.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 
 /** Our runner and Prisma's engine, which stands behind `prisma migrate`, take turns on one database. */

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { migrate, migrationStatus } from "@grpc-service-template/prisma-migrations";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { runOn } from "../../scripts/dev/scratch-database.ts";
-import { writeMigration } from "../../scripts/dev/write-migration.ts";
+import { writeMigration } from "../../scripts/migration/write-migration.ts";
+import { runOn } from "../../scripts/postgres/scratch-database.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 
 const root = path.join(import.meta.dirname, "../..");

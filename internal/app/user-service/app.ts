@@ -61,6 +61,7 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
     },
   });
 
+  const onError = (error: unknown) => logger.error("a server could not answer", { error });
   const rpcServer = createRpcServer({
     routes(router) {
       router.service(UserService, createUserHandler(users));
@@ -76,9 +77,9 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
       createValidationInterceptor(),
     ],
     corsOrigins: config.corsOrigins,
-    onError: (error) => logger.error("the server could not answer", { error }),
+    onError,
   });
-  const adminServer = createAdminServer({ registry, isReady: readiness.isReady });
+  const adminServer = createAdminServer({ registry, isReady: readiness.isReady, onError });
 
   async function start() {
     await database.prepare(config.migrations);

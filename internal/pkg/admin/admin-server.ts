@@ -8,6 +8,8 @@ export interface AdminServerOptions {
   readonly registry: Registry;
   /** What `/readyz` answers: 200 when true, else 503. */
   readonly isReady: () => boolean;
+  /** Hears of trouble with the listening socket, such as too many open files. */
+  readonly onError: (error: Error) => void;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-export function createAdminServer({ registry, isReady }: AdminServerOptions): AdminServer {
+export function createAdminServer({ registry, isReady, onError }: AdminServerOptions): AdminServer {
   const pages: Readonly<Record<string, (response: ServerResponse) => void | Promise<void>>> = {
     "/livez": (response) => sendText(response, 200, "ok\n"),
     "/readyz": (response) => (isReady() ? sendText(response, 200, "ok\n") : sendText(response, 503, "not ready\n")),
@@ -48,6 +50,7 @@ export function createAdminServer({ registry, isReady }: AdminServerOptions): Ad
     async listen({ port, host }) {
       server.listen({ port, ...(host && { host }) });
       await once(server, "listening");
+      server.on("error", onError);
       return (server.address() as AddressInfo).port;
     },
     async close() {

@@ -21,8 +21,11 @@ export async function runUntilSignal(app: Runnable): Promise<void> {
   });
   try {
     await app.start();
-    await signalled;
-  } finally {
-    await app.close();
+  } catch (error) {
+    // Why it did not start matters more than what fails after that.
+    await app.close().catch(() => {});
+    throw error;
   }
+  await signalled;
+  await app.close();
 }

@@ -1,4 +1,3 @@
-import { inspect } from "node:util";
 import winston from "winston";
 import { currentRequestContext } from "#internal/pkg/call/request-context.ts";
 
@@ -48,7 +47,14 @@ function printable(value: unknown): string {
   return typeof text === "string" ? text : JSON.stringify(text);
 }
 
-/** JSON has nothing for errors; this has their stacks and their causes. */
+/** JSON has nothing for errors; this has their stacks and causes. Their other properties can hold secrets: a pool's, its clients. */
 function errorAsText(_key: string, value: unknown): unknown {
-  return value instanceof Error ? inspect(value) : value;
+  return value instanceof Error ? stackOf(value) : value;
+}
+
+function stackOf(error: Error): string {
+  const code = "code" in error ? ` [${error.code}]` : "";
+  const causes = [error.cause ?? [], error instanceof AggregateError ? error.errors : []].flat();
+  const causedBy = causes.map((cause) => `\ncaused by: ${cause instanceof Error ? stackOf(cause) : cause}`);
+  return `${error.stack ?? error}${code}${causedBy.join("")}`;
 }

@@ -1,4 +1,4 @@
-import { Code } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import { DomainError } from "#internal/pkg/errors/errors.ts";
 import type { Logger } from "#internal/pkg/logger/logger.ts";
 import { codeName } from "./code-name.ts";
@@ -14,15 +14,17 @@ const SERVER_FAULTS: ReadonlySet<Code> = new Set([
   Code.DataLoss,
 ]);
 
-/** Probes call these all the time: their successes are worth a line at level debug only. */
+/** Probes call these all the time, and watch them until the service stops: worth a line at level debug only. */
 const QUIET_SERVICES: ReadonlySet<string> = new Set(["grpc.health.v1.Health"]);
 
-/** Writes one line a call, when it ends: level error, with their cause, for the service's own faults, else info. */
+/**
+ * Writes one line a call, when it ends: level error, with their cause, for the service's own faults, debug for
+ * probes, else info.
+ */
 export function createAccessLog(logger: Logger): CallObserver {
   return {
     end(call, error) {
-      const level =
-        error && SERVER_FAULTS.has(error.code) ? "error" : QUIET_SERVICES.has(call.service) ? "debug" : "info";
+      const level = QUIET_SERVICES.has(call.service) ? "debug" : levelOf(error);
       logger.log(level, "call", {
         rpc: `${call.service}/${call.method}`,
         protocol: call.protocol,
@@ -33,4 +35,8 @@ export function createAccessLog(logger: Logger): CallObserver {
       });
     },
   };
+}
+
+function levelOf(error: ConnectError | undefined): "error" | "info" {
+  return error && SERVER_FAULTS.has(error.code) ? "error" : "info";
 }

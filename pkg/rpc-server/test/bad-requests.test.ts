@@ -131,13 +131,14 @@ describe("over HTTP/2", () => {
     expect(errors).toEqual([]);
   });
 
-  test("no :authority and no Host get 400", async () => {
+  test("no :authority and no Host resets the stream", async () => {
     const { port } = await startEchoServer();
     const client = await openFrames(port);
     const payload = encodeHeaders({ ":method": "GET", ":scheme": "http", ":path": PATH });
     client.send({ type: FrameType.headers, flags: FrameFlag.endHeaders | FrameFlag.endStream, streamId: 1, payload });
-    const indexedStatus400 = 0x8c; // RFC 7541, appendix A, entry 12.
-    expect((await client.next(FrameType.headers)).payload[0]).toBe(indexedStatus400);
+    const reset = await client.next(FrameType.rstStream);
+    expect(reset).toMatchObject({ streamId: 1 });
+    expect(reset.payload.readUInt32BE(0)).toBe(PROTOCOL_ERROR);
   });
 
   test("headers above maxHeaderBytes end the stream only", async () => {

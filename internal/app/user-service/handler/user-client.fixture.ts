@@ -98,6 +98,7 @@ export const WRONG_ETAGS: readonly (readonly [string, string])[] = [
   ["of a version with a leading zero", etag("v01")],
   ["of a negative version", etag("v-1")],
   ["of a version beyond counting", etag("v99999999999")],
+  ["of a version that is no number", etag("vNaN")],
   ["of no version", etag("v")],
   ["of something else", etag("1")],
   ["that was never encoded", "v1"],

@@ -28,7 +28,8 @@ function toEtag(version: number): string {
  */
 export function versionOf(etag: string): number | undefined {
   if (etag === "") return undefined;
-  const version = Number(/^v([1-9]\d{0,9})$/.exec(Buffer.from(etag, "base64url").toString())?.[1]);
+  // Nine digits: no more than the database's integers hold.
+  const version = Number(/^v([1-9]\d{0,8})$/.exec(Buffer.from(etag, "base64url").toString())?.[1]);
   if (Number.isNaN(version) || toEtag(version) !== etag) throw etagMismatch();
   return version;
 }

@@ -5,7 +5,7 @@ import { v7 as uuidv7 } from "uuid";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { DomainError } from "#internal/pkg/errors/errors.ts";
 import { createLogger } from "#internal/pkg/logger/logger.ts";
-import { runOn } from "../../../../scripts/dev/scratch-database.ts";
+import { runOn } from "../../../../scripts/postgres/scratch-database.ts";
 import { createTestDatabase, type TestDatabase } from "../../../../test/database/test-database.ts";
 import { type Database, type DatabaseOptions, openDatabase } from "../database.ts";
 import type { User } from "../model/user.ts";

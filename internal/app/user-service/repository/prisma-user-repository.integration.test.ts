@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from "vitest";
 import { createLogger } from "#internal/pkg/logger/logger.ts";
-import { runOn } from "../../../../scripts/dev/scratch-database.ts";
+import { runOn } from "../../../../scripts/postgres/scratch-database.ts";
 import { createTestDatabase, type TestDatabase } from "../../../../test/database/test-database.ts";
 import { type Database, openDatabase } from "../database.ts";
 import { describeUserRepository } from "./user-repository.contract.ts";

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Aborted, DomainError, NotFound } from "#internal/pkg/errors/errors.ts";
 import { createLogger } from "#internal/pkg/logger/logger.ts";
-import { runOn } from "../../../../scripts/dev/scratch-database.ts";
+import { runOn } from "../../../../scripts/postgres/scratch-database.ts";
 import { createTestDatabase, type TestDatabase } from "../../../../test/database/test-database.ts";
 import { type Database, openDatabase } from "../database.ts";
 import type { UserRepository } from "../model/user-repository.ts";
@@ -118,7 +118,7 @@ describe("the in-memory and the Prisma user repository", () => {
     await testDatabase?.drop();
   });
 
-  it("answer any sequence of operations alike", async () => {
+  it("answer any sequence of operations alike", { timeout: 20_000 + RUNS * 200 }, async () => {
     const seen = new Set<unknown>();
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 30 }), async (operations) => {

@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Client } from "pg";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { DataDirectoryInUseError, EmbeddedPostgresError } from "./dev/embedded-postgres-error.ts";
-import { eventually, processesWith } from "./dev/processes-for-tests.ts";
+import { eventually, processesWith } from "../dev/processes-for-tests.ts";
 import { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from "./embedded-postgres.ts";
+import { DataDirectoryInUseError, EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 
 const isRoot = process.getuid?.() === 0;
 /** `daemon`: exists everywhere. */

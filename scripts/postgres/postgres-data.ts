@@ -4,10 +4,10 @@ import { chown, constants, type FileHandle, mkdir, open, readdir, readFile, rena
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { superviseProcess } from "../dev/supervised-process.ts";
 import { DataDirectoryInUseError, EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 import type { PostgresAccount } from "./postgres-account.ts";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
-import { superviseProcess } from "./supervised-process.ts";
 
 /** What a data folder holds. All paths are absolute. */
 export function dataFiles(dataDir: string) {

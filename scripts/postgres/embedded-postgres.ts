@@ -3,9 +3,10 @@ import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client, DatabaseError, escapeIdentifier } from "pg";
-import { EmbeddedPostgresError } from "./dev/embedded-postgres-error.ts";
-import { choosePostgresAccount, type PostgresAccount } from "./dev/postgres-account.ts";
-import { findPostgresBinaries, type PostgresBinaries } from "./dev/postgres-binaries.ts";
+import { type SupervisedProcess, superviseProcess } from "../dev/supervised-process.ts";
+import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
+import { choosePostgresAccount, type PostgresAccount } from "./postgres-account.ts";
+import { findPostgresBinaries, type PostgresBinaries } from "./postgres-binaries.ts";
 import {
   awaitFreeData,
   commandOptions,
@@ -14,8 +15,7 @@ import {
   lastLines,
   openOwned,
   writeOwned,
-} from "./dev/postgres-data.ts";
-import { type SupervisedProcess, superviseProcess } from "./dev/supervised-process.ts";
+} from "./postgres-data.ts";
 
 export interface EmbeddedPostgresOptions {
   /** Where the data live; created by the first start. Several databases share it. */

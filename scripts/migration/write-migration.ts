@@ -1,8 +1,8 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { migrate } from "@grpc-service-template/prisma-migrations";
+import { createScratchDatabase } from "../postgres/scratch-database.ts";
 import { diffToSchema, type SchemaFile } from "./schema-engine.ts";
-import { createScratchDatabase } from "./scratch-database.ts";
 
 export interface WriteMigrationOptions {
   /** The folder of `schema.prisma` and `migrations/`. */
