@@ -5,8 +5,12 @@ import { Counter, Registry } from "prom-client";
 import { expect, onTestFinished, test } from "vitest";
 import { createAdminServer } from "./admin-server.ts";
 
+const onError = (error: unknown) => {
+  throw error;
+};
+
 async function start({ isReady = (): boolean => true, registry = new Registry() } = {}) {
-  const server = createAdminServer({ registry, isReady });
+  const server = createAdminServer({ registry, isReady, onError });
   const port = await server.listen({ port: 0, host: "127.0.0.1" });
   onTestFinished(() => server.close());
   return { server, port, get: (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init) };
@@ -111,12 +115,12 @@ test("a target with a host in it, as proxies send, means its path", async () => 
 
 test("listening where somebody listens already is refused with Node's error", async () => {
   const { port } = await start();
-  const second = createAdminServer({ registry: new Registry(), isReady: () => true });
+  const second = createAdminServer({ registry: new Registry(), isReady: () => true, onError });
   await expect(second.listen({ port, host: "127.0.0.1" })).rejects.toMatchObject({ code: "EADDRINUSE", port });
 });
 
 test("without a host it listens on all addresses", async () => {
-  const server = createAdminServer({ registry: new Registry(), isReady: () => true });
+  const server = createAdminServer({ registry: new Registry(), isReady: () => true, onError });
   onTestFinished(() => server.close());
   const port = await server.listen({ port: 0 });
   expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
@@ -129,7 +133,7 @@ test("closing frees the port although clients keep their connections, and may be
   await once(idle, "connect");
   await server.close();
   await server.close();
-  const next = createAdminServer({ registry: new Registry(), isReady: () => true });
+  const next = createAdminServer({ registry: new Registry(), isReady: () => true, onError });
   await next.close();
   onTestFinished(() => next.close());
   await expect(next.listen({ port, host: "127.0.0.1" })).resolves.toBe(port);

@@ -132,8 +132,19 @@ test("an error in a field is written with its stack and what caused it, in both 
     logger.warn("failed", { reason: new TypeError("outer", { cause: new Error("inner") }) });
     const text = format === "json" ? JSON.parse(output()).reason : output();
     expect(text).toMatch(/TypeError: outer\n {4}at /);
-    expect(text).toMatch(/\[cause\]: Error: inner\n +at /);
+    expect(text).toMatch(/caused by: Error: inner\n +at /);
   }
+});
+
+test("of an error's own properties nothing but its code is written, since others can hold secrets", () => {
+  pretendTerminal(false, undefined);
+  const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED", client: { password: "hunter2" } });
+  const { logger, output } = capture({ format: "json" });
+  logger.warn("failed", { error: new AggregateError([refused], "no address answered") });
+  expect(JSON.parse(output()).error).toMatch(
+    /no address answered(.|\n)*caused by: Error: refused(.|\n)*\[ECONNREFUSED\]/,
+  );
+  expect(output()).not.toContain("hunter2");
 });
 
 test("an error that is logged by itself is written with its stack, in both formats", () => {

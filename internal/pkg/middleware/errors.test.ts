@@ -160,7 +160,7 @@ describe("what is unknown", () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatchObject({ level: "error", message: "unknown error", requestId: "r-1" });
     expect(lines[0]?.error).toMatch(/^TypeError: boom\n +at .*errors\.test\.ts/);
-    expect(lines[0]?.error).toContain("[cause]: Error: the cause");
+    expect(lines[0]?.error).toContain("caused by: Error: the cause");
   });
 
   test.each([["a string"], [undefined], [null], [{ some: "object" }]])(

@@ -2,6 +2,7 @@ import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { v7 as uuidv7, version as versionOfUuid } from "uuid";
 import { describe, expect, it } from "vitest";
 import type { Call } from "#internal/pkg/call/call.ts";
+import { Unavailable } from "#internal/pkg/errors/errors.ts";
 import { createInMemoryUserRepository } from "../repository/in-memory-user-repository.ts";
 import {
   createClientOfMany,
@@ -11,6 +12,7 @@ import {
   INVALID,
   notFound,
   refusalOf,
+  type UserClient,
   userOf,
   WRONG_ETAGS,
 } from "./user-client.fixture.ts";
@@ -206,6 +208,16 @@ describe("every call", () => {
     expect(limited?.deadline?.getTime()).toBeGreaterThan(startedAt + 50_000);
     expect(limited?.deadline?.getTime()).toBeLessThanOrEqual(Date.now() + 60_000);
     expect(unlimited).toEqual({ signal: expect.any(AbortSignal) });
+  });
+
+  it.each([
+    ["GetUser", (client: UserClient) => client.getUser({ id: NOBODY })],
+    ["ListUsers", (client: UserClient) => client.listUsers({})],
+  ])("passes on what the repository throws at %s", async (_, run) => {
+    const trouble = new Unavailable({ reason: "DATABASE_UNAVAILABLE", message: "try again", retryAfterMs: 1 });
+    const fail = () => Promise.reject(trouble);
+    const client = createUserClient({ ...createInMemoryUserRepository(), get: fail, list: fail });
+    expect(await refusalOf(run(client))).toMatchObject({ code: "Unavailable", reason: "DATABASE_UNAVAILABLE" });
   });
 });
 

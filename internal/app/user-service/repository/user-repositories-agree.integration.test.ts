@@ -9,7 +9,7 @@ import type { UserRepository } from "../model/user-repository.ts";
 import { createInMemoryUserRepository } from "./in-memory-user-repository.ts";
 import { call } from "./user.fixture.ts";
 
-const RUNS = Number(process.env.FUZZ_RUNS ?? 60);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 40);
 
 const logger = createLogger({ level: "error", format: "json", service: "test", version: "test" });
 const failure = new Error("work failed");
