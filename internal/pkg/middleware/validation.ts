@@ -30,14 +30,12 @@ function assertValid(validator: Validator, schema: DescMessage, message: Message
   throw new InvalidArgument(result.violations.map(toFieldViolation));
 }
 
-const REQUIRED_SUFFIX = ".required";
-
 /**
  * A rule about a nested field can only stand on the field around it, where protovalidate reports it. Named
- * "<field path>.required", it is reported for the field that it is about.
+ * "<field path>.<rule>", it is reported for the field that it is about.
  */
 function toFieldViolation({ field, ruleId, message }: Violation): FieldViolation {
   const path = pathToString(field);
-  const names = ruleId.endsWith(REQUIRED_SUFFIX) && ruleId.startsWith(`${path}.`);
-  return { field: names ? ruleId.slice(0, -REQUIRED_SUFFIX.length) : path, description: message };
+  const isAboutNested = path !== "" && ruleId.startsWith(`${path}.`);
+  return { field: isAboutNested ? ruleId.slice(0, ruleId.lastIndexOf(".")) : path, description: message };
 }
