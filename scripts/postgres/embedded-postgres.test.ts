@@ -170,7 +170,10 @@ test("a first start whose launcher is killed leaves nothing that a next one mind
   const fresh = await freshDataDir();
   const launcher = spawnLauncher({ dir: fresh });
   await eventually("initdb runs", () => processesWith(fresh).some(({ args }) => args.includes("initdb")));
+  // Until its exit is collected, its process id counts as alive.
+  const exit = once(launcher, "exit");
   await killed(() => launcher.kill("SIGKILL"), fresh);
+  await exit;
   const { url } = await start({ dataDir: fresh });
   expect(await query(url, "select 1")).toEqual([1]);
   expect(await readdir(path.dirname(fresh))).toEqual(["postgres"]);

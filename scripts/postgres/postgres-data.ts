@@ -40,13 +40,13 @@ export interface InitialiseOptions {
  */
 export async function initialiseData(options: InitialiseOptions): Promise<void> {
   const { dataDir, account } = options;
+  await removeLeftovers(dataDir);
   const content = await readdir(dataDir).catch((): string[] => []);
   if (content.includes("cluster")) return;
   if (content.length > 0) {
     throw new EmbeddedPostgresError(`${dataDir} is neither empty nor a data folder of the embedded PostgreSQL.`);
   }
   options.log?.(`creating PostgreSQL's data folder ${dataDir}`);
-  await removeLeftovers(dataDir);
   const staging = `${dataDir}.init-${process.pid}`;
   await mkdir(staging, { mode: 0o700 });
   try {
@@ -107,7 +107,13 @@ async function removeLeftovers(dataDir: string): Promise<void> {
   const prefix = `${path.basename(dataDir)}.init-`;
   for (const name of await readdir(path.dirname(dataDir))) {
     if (name.startsWith(prefix) && !isAlive(Number(name.slice(prefix.length)))) {
-      await rm(path.join(path.dirname(dataDir), name), { recursive: true, force: true });
+      // An initdb whose launcher was killed may still be writing for a moment.
+      await rm(path.join(path.dirname(dataDir), name), {
+        recursive: true,
+        force: true,
+        maxRetries: 20,
+        retryDelay: 50,
+      });
     }
   }
 }
