@@ -127,5 +127,5 @@ help-all: ## Print all targets
 # npm older than Node 24's warns that it is older than what the sources need; they run on the node installed here.
 $(INSTALLED): package-lock.json
 	@echo "Installing dependencies, once; this takes about a minute."
-	@npm ci --no-audit --no-fund $$(node -e 'process.versions.node.split(".")[0] < 24 && console.log("--loglevel=error")')
+	@npm ci --no-audit --no-fund --no-update-notifier $$(node -e 'process.versions.node.split(".")[0] < 24 && console.log("--loglevel=error")')
 	@touch $@
