@@ -43,8 +43,13 @@ migrate: $(INSTALLED) ## Apply the migrations to DATABASE_URL
 test: $(INSTALLED) ## Run every test; a real PostgreSQL comes from Docker where it works, else from npm
 	@vitest run $(TEST_FLAGS)
 
-.PHONY: test-unit test-integration test-e2e
-test-unit test-integration test-e2e: test-%: $(INSTALLED) ## Run one suite
+test-unit: ## Run the tests that stand beside their sources
+test-integration: ## Run the tests that need a real PostgreSQL
+test-e2e: ## Run the real process, called by every kind of client
+test-libraries: # Pack each library as it would be published, and use it from an empty project
+
+.PHONY: test-unit test-integration test-e2e test-libraries
+test-unit test-integration test-e2e test-libraries: test-%: $(INSTALLED)
 	@vitest run --project $* $(TEST_FLAGS)
 
 .PHONY: coverage
@@ -82,7 +87,11 @@ ci-full: ## ci, and what takes longer
 
 .PHONY: build
 build: $(INSTALLED) ## Bundle SERVICE into dist/: one file and the assets beside it
-	@node build/package/bundle.ts $(SERVICE)
+	@node build/package/bundle.ts "$(SERVICE)"
+
+.PHONY: clean-data
+clean-data: # Remove the embedded PostgreSQL's data: the next `make run` starts with an empty database
+	@rm -rf .data
 
 .PHONY: clean
 clean: ## Remove what was installed, built and stored, the embedded PostgreSQL's data included
@@ -95,7 +104,7 @@ proto-fresh: $(INSTALLED) # Fail when generated code differs from what its sourc
 	@scripts/generate.sh --check
 
 .PHONY: proto-breaking
-proto-breaking: $(INSTALLED) # Fail when a proto breaks its clients; AGAINST=<git revision> (default: main)
+proto-breaking: $(INSTALLED) # Fail when a proto breaks its clients; AGAINST=<git revision> (default: where the branch left main)
 	@scripts/proto-breaking.sh $(AGAINST)
 
 .PHONY: reading-budget
@@ -108,7 +117,7 @@ fuzz: $(INSTALLED) # Run the property-based tests with many more cases; FUZZ_RUN
 
 .PHONY: pack
 pack: $(INSTALLED) # Pack a library as it would be published: LIB=pkg/aip
-	@node scripts/pack-library.ts $(LIB) dist
+	@node scripts/pack-library.ts "$(LIB)" dist
 
 .PHONY: tools
 tools: # Install the native clients that tests use where they are there (needs Go)

@@ -1,6 +1,6 @@
 # Prints a Makefile's targets: "target: ## text" are the everyday ones, "target: # text" the others (-v all=1).
 /^##@ / { section = substr($0, 5) }
-match($0, /^[a-z][a-z0-9 %-]*:.* ##? /) {
+match($0, /^[a-z][a-z0-9 -]*: ?.*##? /) {
   everyday = $0 ~ / ## /
   if (!everyday && !all) next
   text = $0; sub(/^[^#]*##? /, "", text)

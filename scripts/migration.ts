@@ -74,7 +74,7 @@ function report(written: WrittenMigration | undefined, prismaDir: string): void 
     return;
   }
   console.log(
-    `${written.sql.trim()}\n\nWritten to ${written.path}: review it, it is yours to edit until it is applied.`,
+    `${written.sql.trim()}\n\nWritten to ${written.path}: review it. It is yours to edit until it is applied, which \`make dev\` does at once.`,
   );
   for (const warning of written.warnings) console.warn(`Warning: ${warning}`);
 }

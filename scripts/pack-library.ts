@@ -25,8 +25,9 @@ const repository = resolve(import.meta.dirname, "..");
 const notShipped = /\.(?:test|bench)\.ts$/;
 
 function main([library, outFolder = join(repository, "dist")]: string[]): void {
-  if (library === undefined) {
-    throw new Error("usage: node scripts/pack-library.ts <library> [out folder]");
+  if (!library) {
+    console.error("usage: make pack LIB=pkg/aip");
+    process.exit(64);
   }
   const staging = mkdtempSync(join(tmpdir(), "pack-library-"));
   try {

@@ -148,7 +148,7 @@ test("brings a database, which ends after the service, and never without it", { 
   const second = launch([], { DATABASE_URL: "" });
   await second.says("ready in");
   expect(second.output()).toContain(url);
-  const lock = await readFile(path.join(root, ".data/postgres/cluster/postmaster.pid"), "utf8");
+  const lock = await readFile(path.join(root, ".data/stand-in/cluster/postmaster.pid"), "utf8");
   process.kill(Number.parseInt(lock, 10), "SIGKILL");
   expect(await second.exitCode).toBe(69);
   expect(second.output()).toMatch(/PostgreSQL has ended.*\n.*database system is ready to accept connections/s);

@@ -1,5 +1,5 @@
 // Runs a service on this machine: `node scripts/run.ts <service> [--watch]`, from the root of the repository.
-// Without DATABASE_URL it brings a PostgreSQL server, whose data stay in .data/postgres.
+// Without DATABASE_URL it brings a PostgreSQL server, whose data stay in .data/<service>.
 // stdout is the service's; what the launcher says goes to stderr, so that the log can be piped.
 import { once } from "node:events";
 import { existsSync } from "node:fs";
@@ -21,7 +21,6 @@ const killedByCtrlC = 130;
 const endedByTerm = 143;
 const sourceFolders = ["api", "cmd", "configs", "internal", "pkg"];
 const restartPatienceMs = 3_000;
-const dataDir = path.join(".data", "postgres");
 
 type Database = Pick<EmbeddedPostgres, "url" | "exited" | "stop">;
 
@@ -54,6 +53,7 @@ async function main(): Promise<number> {
   const database = await provideDatabase(root, name, signals);
   if (typeof database === "number") return database;
   const sources = values.watch ? watchSources({ root, folders: sourceFolders }) : undefined;
+  if (sources) say(`watching ${sourceFolders.join(", ")}: save a file and the service starts anew`);
   try {
     return await serve({ root, name, port, adminPort, signals }, database, sources);
   } finally {
@@ -67,6 +67,7 @@ async function provideDatabase(root: string, name: string, signals: StopSignals)
   const url = process.env.DATABASE_URL;
   if (url) return { url, exited: new Promise(() => undefined), stop: async () => undefined };
   const started = performance.now();
+  const dataDir = path.join(".data", name);
   try {
     const server = await startEmbeddedPostgres({
       dataDir: path.join(root, dataDir),

@@ -2,33 +2,33 @@ import { migrate, migrationStatus } from "@grpc-service-template/prisma-migratio
 import { describe, expect, inject, test } from "vitest";
 import { runOn } from "../../scripts/postgres/scratch-database.ts";
 import { startTestServer } from "./start-test-server.ts";
-import { createTestDatabase } from "./test-database.ts";
+import { createEmptyDatabase, createTestDatabase } from "./test-database.ts";
 
 const migrationsDir = "internal/app/user-service/prisma/migrations";
 
 describe("createTestDatabase", () => {
   test("gives a database with all migrations applied", async () => {
-    const database = await createTestDatabase();
+    const database = await createTestDatabase("user-service");
     expect(await migrationStatus({ url: database.url, migrationsDir })).toMatchObject({ pending: [] });
     expect((await runOn(database.url, "SELECT * FROM users")).rows).toEqual([]);
     await database.drop();
   });
 
   test("gives an empty database on demand", async () => {
-    const database = await createTestDatabase({ migrated: false });
+    const database = await createEmptyDatabase();
     expect((await migrate({ url: database.url, migrationsDir })).applied).not.toEqual([]);
     await database.drop();
   });
 
   test("gives many at the same time, each its own", async () => {
-    const databases = await Promise.all(Array.from({ length: 12 }, () => createTestDatabase()));
+    const databases = await Promise.all(Array.from({ length: 12 }, () => createTestDatabase("user-service")));
     expect(new Set(databases.map(({ url }) => url)).size).toBe(12);
     await Promise.all(databases.map(({ url }) => runOn(url, "CREATE TABLE mine ()")));
     await Promise.all(databases.map(({ drop }) => drop()));
   });
 
   test("drops a database that is in use", async () => {
-    const database = await createTestDatabase();
+    const database = await createTestDatabase("user-service");
     const sleeper = runOn(database.url, "SELECT pg_sleep(60)");
     const ended = expect(sleeper).rejects.toThrow();
     await database.drop();
@@ -37,7 +37,7 @@ describe("createTestDatabase", () => {
   });
 
   test("says what is missing when a service has no migrations", async () => {
-    await expect(createTestDatabase({ service: "nobody" })).rejects.toThrow("internal/app/nobody/prisma/migrations");
+    await expect(createTestDatabase("nobody")).rejects.toThrow("internal/app/nobody/prisma/migrations");
   });
 });
 

@@ -2,13 +2,6 @@ import { inject } from "vitest";
 import { createScratchDatabase } from "../../scripts/postgres/scratch-database.ts";
 import type {} from "./global-setup.ts";
 
-export interface TestDatabaseOptions {
-  /** Whose migrations it has. The default is user-service. */
-  readonly service?: string;
-  /** False for an empty database. The default is true. */
-  readonly migrated?: boolean;
-}
-
 export interface TestDatabase {
   /** Of its owner. */
   readonly url: string;
@@ -17,13 +10,18 @@ export interface TestDatabase {
 }
 
 /**
- * Creates a database that nobody else uses, in some 30 ms. For `beforeAll` of a test file; `drop` for its `afterAll`.
- * Files may do so at the same time.
+ * Creates a database that nobody else uses, with all of a service's migrations, in some 30 ms. For `beforeAll` of a test
+ * file; `drop` for its `afterAll`. Files may do so at the same time.
  */
-export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
-  const { service = "user-service", migrated = true } = options;
+export async function createTestDatabase(service: string): Promise<TestDatabase> {
   const { adminUrl, prefix, templates } = inject("testDatabases");
   const template = templates[service];
-  if (migrated && !template) throw new Error(`internal/app/${service}/prisma/migrations does not exist`);
-  return createScratchDatabase(adminUrl, { prefix, template: migrated ? template : undefined });
+  if (!template) throw new Error(`internal/app/${service}/prisma/migrations does not exist`);
+  return createScratchDatabase(adminUrl, { prefix, template });
+}
+
+/** The same without any table. */
+export async function createEmptyDatabase(): Promise<TestDatabase> {
+  const { adminUrl, prefix } = inject("testDatabases");
+  return createScratchDatabase(adminUrl, { prefix });
 }

@@ -34,7 +34,7 @@ beforeAll(async () => {
     response.end(`<!doctype html><script type="module">${bundle.outputFiles[0]?.text}</script>`);
   });
   await new Promise<void>((resolve) => page.listen(0, "127.0.0.1", resolve));
-  database = await createTestDatabase();
+  database = await createTestDatabase("user-service");
   // A page of another origin: without CORS the browser refuses its calls.
   service = await startService({ DATABASE_URL: database.url, USER_SERVICE_CORS_ORIGINS: pageOrigin() });
 });

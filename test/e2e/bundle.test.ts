@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, it, onTestFinished } from "vitest";
-import { createTestDatabase } from "../database/test-database.ts";
+import { createEmptyDatabase } from "../database/test-database.ts";
 import { startService } from "./service-process.ts";
 
 const run = promisify(execFile);
@@ -12,7 +12,7 @@ const run = promisify(execFile);
 it("migrates an empty database and serves as a bundle that has nothing around it", async () => {
   const folder = await mkdtemp(join(tmpdir(), "bundle-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const database = await createTestDatabase({ migrated: false });
+  const database = await createEmptyDatabase();
   onTestFinished(() => database.drop());
   const program = join(folder, "main.mjs");
   const env = { PATH: process.env.PATH, DATABASE_URL: database.url };

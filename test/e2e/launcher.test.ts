@@ -55,7 +55,7 @@ it("shows a changed source without another command", async () => {
 
 it("shows a changed proto without another command, and keeps the database meanwhile", async () => {
   const invalid = { user: { email: "grace@example.com", displayName: "Grace" } };
-  await edit("api/proto/user/v1/user.proto", "max_len: 100", "max_len: 3");
+  await edit("api/proto/user/v1/user.proto", "max_len = 100", "max_len = 3");
   await expect.poll(() => call("CreateUser", invalid), { timeout: 10_000 }).toMatch(/user\.display_name/);
   expect(await call("ListUsers", {})).toMatch(/ada@example\.com/);
 });
@@ -63,7 +63,7 @@ it("shows a changed proto without another command, and keeps the database meanwh
 it("stops all that it started at Ctrl-C, and finds its data again", async () => {
   expect(await stop()).toBe(0);
   await expect(fetch(`http://localhost:${port}`)).rejects.toThrow();
-  await expect(readFile(join(root, ".data/postgres/cluster/postmaster.pid"))).rejects.toThrow("ENOENT");
+  await expect(readFile(join(root, ".data/user-service/cluster/postmaster.pid"))).rejects.toThrow("ENOENT");
 
   await start();
   expect(await call("ListUsers", {})).toMatch(/ada@example\.com/);

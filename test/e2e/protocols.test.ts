@@ -17,7 +17,7 @@ let database: TestDatabase;
 let service: ServiceProcess;
 
 beforeAll(async () => {
-  database = await createTestDatabase();
+  database = await createTestDatabase("user-service");
   service = await startService({ DATABASE_URL: database.url });
 });
 

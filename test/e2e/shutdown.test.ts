@@ -7,7 +7,7 @@ let database: TestDatabase;
 let service: ServiceProcess | undefined;
 
 beforeEach(async () => {
-  database = await createTestDatabase();
+  database = await createTestDatabase("user-service");
 });
 
 afterEach(async () => {

@@ -9,7 +9,7 @@ import {
   NO_FILTERS,
   openSchemaEngine,
 } from "../../scripts/migration/schema-engine.ts";
-import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
+import { createEmptyDatabase, type TestDatabase } from "../database/test-database.ts";
 
 /** Our runner and Prisma's engine, which stands behind `prisma migrate`, take turns on one database. */
 const prismaDir = path.join(import.meta.dirname, "../../internal/app/user-service/prisma");
@@ -19,7 +19,7 @@ const names = (await readMigrations(migrationsDir)).map(({ name }) => name);
 
 let database: TestDatabase;
 beforeEach(async () => {
-  database = await createTestDatabase({ migrated: false });
+  database = await createEmptyDatabase();
 });
 afterEach(() => database.drop());
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { migrate, migrationStatus } from "@grpc-service-template/prisma-migrations";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
+import { createEmptyDatabase, type TestDatabase } from "../database/test-database.ts";
 
 const USERS = "CREATE TABLE users (id int PRIMARY KEY);\nCREATE INDEX users_id ON users (id);\n";
 const EMAILS = "ALTER TABLE users ADD COLUMN email text;\n";
@@ -14,7 +14,7 @@ let url: string;
 let migrationsDir: string;
 
 beforeEach(async () => {
-  database = await createTestDatabase({ migrated: false });
+  database = await createEmptyDatabase();
   url = database.url;
   migrationsDir = await mkdtemp(join(tmpdir(), "migrations-"));
 });

@@ -19,7 +19,7 @@ let adminUrl: string;
 let rpcUrl: string;
 
 beforeEach(async () => {
-  database = await createTestDatabase();
+  database = await createTestDatabase("user-service");
   const url = new URL(database.url);
   proxy = await startProxy(Number(url.port), url.hostname);
   url.hostname = "127.0.0.1";

@@ -18,7 +18,7 @@ describe("writeMigration", () => {
   let prismaDir: string;
 
   beforeEach(async () => {
-    database = await createTestDatabase();
+    database = await createTestDatabase("user-service");
     prismaDir = await mkdtemp(path.join(tmpdir(), "prisma-"));
     await cp(path.join(original, "schema.prisma"), path.join(prismaDir, "schema.prisma"));
     await cp(path.join(original, "migrations"), path.join(prismaDir, "migrations"), { recursive: true });

@@ -1,11 +1,11 @@
 import type pg from "pg";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { createTestDatabase, type TestDatabase } from "../../../test/database/test-database.ts";
+import { createEmptyDatabase, type TestDatabase } from "../../../test/database/test-database.ts";
 import { createPool, type PoolOptions } from "./pool.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {
-  database = await createTestDatabase({ migrated: false });
+  database = await createEmptyDatabase();
 });
 afterAll(() => database.drop());
 

@@ -70,7 +70,7 @@ describe("a unary request", () => {
 
   test("that lacks the id inside its user is refused with the id's path", async () => {
     const { users } = await startUsers();
-    await expect(violationsOf(users.updateUser({ user: {} }))).resolves.toEqual(["user.id: must be a valid UUID"]);
+    await expect(violationsOf(users.updateUser({ user: {} }))).resolves.toEqual(["user.id: value is required"]);
     await expect(users.updateUser({ user: { id: ID } })).resolves.toBeDefined();
   });
 

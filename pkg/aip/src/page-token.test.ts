@@ -282,11 +282,11 @@ test("a position that UTF-8 cannot hold is refused when the token is written", (
 });
 
 test.each(["malformed", "unsupportedVersion", "argumentsChanged"] as const)(
-  "the message of %s names the field and the way out",
+  "the message of %s says what is wrong and the way out",
   (reason) => {
     const error = new PageTokenError(reason);
 
     expect(error.name).toBe("PageTokenError");
-    expect(error.message).toMatch(/^page_token .*leave page_token empty to start from the first page$/);
+    expect(error.message).toMatch(/page token.*pass .*none to start from the first page$/);
   },
 );

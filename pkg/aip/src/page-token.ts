@@ -41,11 +41,10 @@ export type PageTokenErrorReason = "malformed" | "unsupportedVersion" | "argumen
 
 const messages: Record<PageTokenErrorReason, string> = {
   malformed:
-    "page_token is not valid: pass the next_page_token of the previous page unchanged, or leave page_token empty to start from the first page",
-  unsupportedVersion:
-    "page_token comes from another version of this service: leave page_token empty to start from the first page",
+    "not a valid page token: pass the next_page_token of the previous page unchanged, or none to start from the first page",
+  unsupportedVersion: "a page token of another version of this service: pass none to start from the first page",
   argumentsChanged:
-    "page_token was issued for other arguments: repeat those of the first request (page_size may change), or leave page_token empty to start from the first page",
+    "a page token issued for other arguments: repeat those of the first request (page_size may change), or pass none to start from the first page",
 };
 
 /** The client's page token cannot be used. Maps to INVALID_ARGUMENT (AIP-158); the message is meant for the client. */

@@ -4,27 +4,34 @@ import { type User as UserMessage, UserSchema } from "#api/user/v1/user_pb.ts";
 import { InvalidArgument } from "#internal/pkg/errors/errors.ts";
 import type { UserFields } from "../model/user.ts";
 
-/** What an update may change, in the names of the proto, and where the model has it. None of them may be cleared. */
-const MUTABLE = { email: "email", display_name: "displayName" } as const satisfies Record<string, keyof UserFields>;
+/** What an update may change: each field's path in the proto, and whether it may be cleared. All are here, or it does not compile. */
+const FIELDS = {
+  email: { path: "email", clearable: false },
+  displayName: { path: "display_name", clearable: false },
+} as const satisfies Record<keyof UserFields, { readonly path: string; readonly clearable: boolean }>;
 
-const MUTABLE_PATHS = Object.keys(MUTABLE) as (keyof typeof MUTABLE)[];
+const NAMES = Object.keys(FIELDS) as (keyof typeof FIELDS)[];
 
 /**
  * The fields that an update request changes, with their new values.
- * @throws InvalidArgument naming every path that is unknown or output-only, every field that would be cleared
+ * @throws InvalidArgument naming every path that is unknown or output-only, every field that would be cleared and may not
  */
 export function fieldsToUpdate(user: UserMessage, mask: FieldMask | undefined): Partial<UserFields> {
-  const names = resolvePaths(user, mask).map((path) => ({ path, name: MUTABLE[path] }));
-  const cleared = names.filter(({ name }) => user[name] === "");
+  const paths = new Set(resolvePaths(user, mask));
+  const names = NAMES.filter((name) => paths.has(FIELDS[name].path));
+  const cleared = names.filter((name) => !FIELDS[name].clearable && user[name] === "");
   if (cleared.length > 0) {
-    throw new InvalidArgument(cleared.map(({ path }) => ({ field: `user.${path}`, description: "cannot be cleared" })));
+    throw new InvalidArgument(
+      cleared.map((name) => ({ field: `user.${FIELDS[name].path}`, description: "cannot be cleared" })),
+    );
   }
-  return Object.fromEntries(names.map(({ name }) => [name, user[name]]));
+  return Object.fromEntries(names.map((name) => [name, user[name]]));
 }
 
 function resolvePaths(user: UserMessage, mask: FieldMask | undefined) {
+  const mutable = NAMES.map((name) => FIELDS[name].path);
   try {
-    return resolveUpdateMask({ schema: UserSchema, message: user, mask, mutable: MUTABLE_PATHS });
+    return resolveUpdateMask({ schema: UserSchema, message: user, mask, mutable });
   } catch (error) {
     if (!(error instanceof FieldMaskError)) throw error;
     throw new InvalidArgument(

@@ -19,7 +19,7 @@ const opened: Database[] = [];
 const servers: Server[] = [];
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase();
+  testDatabase = await createTestDatabase("user-service");
 });
 
 afterEach(async () => {

@@ -11,7 +11,7 @@ let testDatabase: TestDatabase;
 let database: Database;
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase();
+  testDatabase = await createTestDatabase("user-service");
   database = openDatabase({ url: testDatabase.url, applicationName: "test" }, logger);
 });
 

@@ -91,6 +91,7 @@ function toRow({ id, email, displayName, version, createTime, updateTime }: User
   return { id, email, emailKey: emailKey(email), displayName, version, createTime, updateTime };
 }
 
+/** Columns have their fields' names; what is derived from a field is added here. */
 function toColumns(fields: Partial<UserFields>): Prisma.UserUpdateInput {
   return { ...fields, ...(fields.email !== undefined && { emailKey: emailKey(fields.email) }) };
 }

@@ -109,7 +109,7 @@ describe("the in-memory and the Prisma user repository", () => {
   let database: Database;
 
   beforeAll(async () => {
-    testDatabase = await createTestDatabase();
+    testDatabase = await createTestDatabase("user-service");
     database = openDatabase({ url: testDatabase.url, applicationName: "test" }, logger);
   });
 
