@@ -44,6 +44,20 @@ export default {
       ["^internal/app/$1/(model|prisma)/", "^pkg/aip/", "^internal/pkg/database/"],
     ),
     {
+      name: "inner-layers-know-no-machinery",
+      comment: "Rules and data outlive the server, the logger and the configuration library of the day.",
+      severity: "error",
+      from: { path: "^internal/app/[^/]+/(model|service|repository)/", pathNot: TEST },
+      to: { path: "(^|/)node_modules/(@connectrpc/[^/]+|@grpc/[^/]+|winston|convict|prom-client)/|^(node:)?https?2?$" },
+    },
+    {
+      name: "model-knows-no-package",
+      comment: "The model is plain TypeScript: what it says holds whatever packages come and go.",
+      severity: "error",
+      from: { path: "^internal/app/[^/]+/model/", pathNot: TEST },
+      to: { path: "(^|/)node_modules/" },
+    },
+    {
       name: "services-stand-alone",
       comment: "A service knows no other service's code, so that each can move, be renamed or go by itself.",
       severity: "error",

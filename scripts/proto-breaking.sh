@@ -13,6 +13,10 @@ base() {
 }
 
 against=${1:-$(base)}
+if [ -z "$against" ] && [ "$(git rev-parse --is-shallow-repository)" = true ]; then
+  echo "This clone has no history to compare the protos with: fetch it (git fetch --unshallow)." >&2
+  exit 1
+fi
 if [ -z "$against" ]; then
   echo "Nothing to compare the protos with: this is the first commit here."
   exit

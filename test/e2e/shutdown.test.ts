@@ -1,3 +1,6 @@
+import { Code, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { Health } from "@grpc-service-template/grpc-health";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { type Client, clients, type Outcome } from "./clients.ts";
@@ -14,6 +17,9 @@ afterEach(async () => {
   await service?.stop("SIGKILL");
   await database.drop();
 });
+
+const SERVING = 1;
+const NOT_SERVING = 2;
 
 const inProcess = clients.filter(({ tool }) => tool === undefined);
 
@@ -40,6 +46,31 @@ it("answers every call it accepted when it is stopped under load, and exits with
 
   service = await startService({ DATABASE_URL: database.url });
   expect(await countUsers(service.port)).toBe(succeeded.length);
+});
+
+it("says NOT_SERVING, goes on serving for the drain delay, then ends its streams and exits", async () => {
+  service = await startService({ DATABASE_URL: database.url, USER_SERVICE_DRAIN_DELAY_MS: "700" });
+  const { port, adminPort, baseUrl } = service;
+  const health = createClient(Health, createGrpcTransport({ baseUrl }));
+  const watch = health.watch({})[Symbol.asyncIterator]();
+  expect(await watch.next()).toMatchObject({ value: { status: SERVING } });
+
+  const signalled = performance.now();
+  const exited = service.stop("SIGTERM");
+  expect(await watch.next()).toMatchObject({ value: { status: NOT_SERVING } });
+  expect((await fetch(`http://127.0.0.1:${adminPort}/readyz`)).status).toBe(503);
+  for (const client of inProcess) {
+    const connection = client.open(port);
+    expect(await connection.call("ListUsers", {}), client.name).toHaveProperty("body");
+    connection.close();
+  }
+  expect(performance.now() - signalled).toBeLessThan(700);
+
+  await expect(watch.next()).rejects.toMatchObject({ code: Code.Unavailable });
+  expect(performance.now() - signalled).toBeGreaterThanOrEqual(690);
+  expect(await exited).toBe(0);
+  // Long before the drain's time is up: nothing waited for the stream.
+  expect(performance.now() - signalled).toBeLessThan(5_000);
 });
 
 it("keeps its data when it is killed", async () => {

@@ -77,6 +77,8 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
       createValidationInterceptor(),
     ],
     corsOrigins: config.corsOrigins,
+    // The largest valid request is below 8 KiB; what a message claims to be is allocated before it is there.
+    readMaxBytes: 64 * 1024,
     onError,
   });
   const adminServer = createAdminServer({ registry, isReady: readiness.isReady, onError });
@@ -93,6 +95,7 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
   async function stop() {
     const wasReady = readiness.isReady();
     readiness.stop();
+    rpcServer.announceDrain();
     // Load balancers go on sending calls until they have noticed.
     if (wasReady) await sleep(config.drainDelayMs);
     health.close();

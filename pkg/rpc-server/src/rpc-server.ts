@@ -26,6 +26,12 @@ export interface RpcServer {
   listen(address: ListenAddress): Promise<Required<ListenAddress>>;
 
   /**
+   * Goes on serving, but asks HTTP/1.1 clients to leave: every answer carries `connection: close` from now on. For the
+   * pause between saying NOT_SERVING and draining, so that kept-alive connections end by themselves. May be repeated.
+   */
+  announceDrain(): void;
+
+  /**
    * Ends without losing calls: listens no more, tells clients to go elsewhere, and lets the calls in flight finish. What
    * runs after `timeoutMs` is aborted: its signal fires, and its client gets UNAVAILABLE. Resolves when every
    * connection is closed, at most half a second after `timeoutMs`, with the number of calls that were aborted. Later calls
@@ -107,6 +113,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
 
   return {
     listen,
+    announceDrain: connections.announceDrain,
     drain({ timeoutMs }) {
       draining ??= drainOnce(timeoutMs);
       return draining;

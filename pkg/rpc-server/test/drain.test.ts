@@ -144,25 +144,47 @@ describe("HTTP/1.1 connections", () => {
     expect(errors).toEqual([]);
   });
 
-  test("of a keep-alive agent lose no call when the server drains under load", async () => {
-    const watch = watchCalls();
-    const { server, baseUrl } = await startEchoServer({ interceptors: [watch.interceptor] });
-    const agent = new Agent({ keepAlive: true, maxSockets: 4 });
-    const statuses = Array.from(
-      { length: 4 },
-      () =>
-        new Promise((resolve, reject) => {
-          const path = slowGet("x", 60).split(" ")[1];
-          get(`${baseUrl}${path}`, { agent }, (response) => resolve(response.resume().statusCode)).on("error", reject);
-        }),
-    );
-    await watch.begun(4);
-    const drained = server.drain(PLENTY);
-    await expect(Promise.all(statuses)).resolves.toEqual([200, 200, 200, 200]);
-    await expect(drained).resolves.toEqual({ abortedCalls: 0 });
-    agent.destroy();
+  test("that are kept alive and busy lose no call when the server drains, announced or not", async () => {
+    for (const announced of [false, true]) {
+      const { server, baseUrl } = await startEchoServer();
+      const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+      const workers = Array.from({ length: 8 }, () =>
+        callUntilRefused(`${baseUrl}${slowGet("x", 1).split(" ")[1]}`, agent),
+      );
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      if (announced) {
+        server.announceDrain();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
+
+      const results = await Promise.all(workers);
+      expect(results.reduce((sum, { answered }) => sum + answered, 0)).toBeGreaterThan(50);
+      // A connection that was just being made is no call yet.
+      expect(results.map(({ lostOnKeptSocket }) => lostOnKeptSocket)).toEqual(results.map(() => false));
+      agent.destroy();
+    }
+  });
+
+  test("are told to close with every answer once a drain is announced, while new ones are still served", async () => {
+    const { server, port } = await startEchoServer();
+    server.announceDrain();
+    for (const text of ["first", "second"]) {
+      await expect(exchange(port, slowGet(text, 0))).resolves.toMatch(new RegExp(`connection: close.*"${text}"`, "is"));
+    }
   });
 });
+
+/** Calls again and again until one fails; says whether that one was on a connection that had served a call before. */
+async function callUntilRefused(url: string, agent: Agent): Promise<{ answered: number; lostOnKeptSocket: boolean }> {
+  for (let answered = 0; ; answered += 1) {
+    const lostOnKeptSocket = await new Promise<boolean | undefined>((resolve) => {
+      const request = get(url, { agent }, (response) => response.resume().once("end", () => resolve(undefined)));
+      request.on("error", () => resolve(request.reusedSocket));
+    });
+    if (lostOnKeptSocket !== undefined) return { answered, lostOnKeptSocket };
+  }
+}
 
 describe("HTTP/2 connections", () => {
   test("get a first GOAWAY that refuses nothing, and the last one after a round trip", async () => {

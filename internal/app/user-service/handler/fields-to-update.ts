@@ -37,7 +37,7 @@ function resolvePaths(user: UserMessage, mask: FieldMask | undefined) {
     throw new InvalidArgument(
       error.violations.map(({ path, description }) => ({
         field: "update_mask",
-        description: `"${path}": ${description}`,
+        description: `${JSON.stringify(path)}: ${description}`,
       })),
     );
   }

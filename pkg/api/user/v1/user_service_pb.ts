@@ -256,7 +256,8 @@ export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PUR
 /**
  * Manages users.
  *
- * Every error carries a google.rpc.ErrorInfo; INVALID_ARGUMENT also a google.rpc.BadRequest that names each wrong field.
+ * Its errors carry a google.rpc.ErrorInfo with a reason, and INVALID_ARGUMENT also a google.rpc.BadRequest that names each
+ * wrong field. A request that cannot be decoded is refused before the service sees it, without these.
  *
  * @generated from service user.v1.UserService
  */

@@ -1,13 +1,16 @@
 import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { LiveSet } from "../live-set.ts";
-import type { HttpEngine } from "./http-engine.ts";
+import { type HttpEngine, LINGER_MS } from "./http-engine.ts";
 import { type Protocol, sniffProtocol } from "./protocol-sniffer.ts";
 
 /** Every open connection of a server, from accept to close. */
 export interface Connections {
   /** Finds out the protocol of a new connection and has it served. */
   accept(socket: Socket): void;
-  /** As HttpEngine's, for all. Connections whose protocol is not known yet are cut. */
+  /** As HttpEngine's, for all. */
+  announceDrain(): void;
+  /** As HttpEngine's, for all. A connection whose protocol is not known even after LINGER_MS is cut. */
   drain(timeoutMs: number): Promise<void>;
   /** Resolves with true when all are closed, with false when some still are open after `timeoutMs`. */
   allClosed(timeoutMs: number): Promise<boolean>;
@@ -18,6 +21,11 @@ export interface Connections {
 export function createConnections(engines: Record<Protocol, HttpEngine>, prefaceTimeoutMs: number): Connections {
   const open = new LiveSet<Socket>();
   const unknown = new Set<Socket>();
+
+  async function cutUnknown(timeoutMs: number): Promise<void> {
+    if (unknown.size > 0) await sleep(Math.min(LINGER_MS, timeoutMs));
+    for (const socket of unknown) socket.destroy();
+  }
 
   return {
     accept(socket) {
@@ -34,9 +42,12 @@ export function createConnections(engines: Record<Protocol, HttpEngine>, preface
         engines[protocol].serve(socket);
       });
     },
+    announceDrain() {
+      engines.http1.announceDrain();
+      engines.http2.announceDrain();
+    },
     async drain(timeoutMs) {
-      for (const socket of unknown) socket.destroy();
-      await Promise.all([engines.http1.drain(timeoutMs), engines.http2.drain(timeoutMs)]);
+      await Promise.all([cutUnknown(timeoutMs), engines.http1.drain(timeoutMs), engines.http2.drain(timeoutMs)]);
     },
     allClosed(timeoutMs) {
       return open.emptied(timeoutMs);

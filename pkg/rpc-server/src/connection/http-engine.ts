@@ -6,10 +6,18 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 export type RequestListener = (request: NodeRequest, response: NodeResponse) => void;
 
+/**
+ * How long a drain goes on reading from connections that are idle, in milliseconds: a request that was sent before its
+ * client could know of the drain is served, where closing at once would reset it.
+ */
+export const LINGER_MS = 100;
+
 /** One version of HTTP over sockets that somebody else accepted. */
 export interface HttpEngine {
   /** Serves a connection, from its first byte to its end. */
   serve(socket: Socket): void;
+  /** Asks clients to leave with their next answer, where the protocol can ask without refusing anything. */
+  announceDrain(): void;
   /**
    * Tells clients to go elsewhere and closes each connection when its calls have ended. Resolves when no new calls will
    * come, while some may still be running; a client that does not listen is given up after `timeoutMs`.

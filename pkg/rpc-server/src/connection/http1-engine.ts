@@ -1,6 +1,7 @@
 import { createServer, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { HttpEngine, RequestListener } from "./http-engine.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type HttpEngine, LINGER_MS, type RequestListener } from "./http-engine.ts";
 
 export interface Http1Limits {
   readonly maxHeaderBytes: number;
@@ -17,6 +18,7 @@ const CONNECT_REFUSED = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nConten
 /** HTTP/1.1 by node:http. What its parser refuses gets Node's own 400, 408 or 431 and ends that connection only. */
 export function createHttp1Engine(limits: Http1Limits, onRequest: RequestListener): HttpEngine {
   const answersBySocket = new Map<Socket, Set<ServerResponse>>();
+  let leaving = false;
   let draining = false;
 
   const server = createServer(
@@ -35,14 +37,19 @@ export function createHttp1Engine(limits: Http1Limits, onRequest: RequestListene
         answers?.delete(response);
         if (draining && answers?.size === 0) socket.destroySoon();
       });
-      if (draining) sayClose(response);
+      if (leaving) sayClose(response);
       onRequest(request, response);
     },
   );
-  // Without a listener Node cuts the connection and says nothing.
-  server.on("connect", (_request, socket) => socket.end(CONNECT_REFUSED));
+  // Without a listener Node cuts the connection and says nothing; with one, it no longer looks after the socket.
+  server.on("connect", (_request, socket) => socket.end(CONNECT_REFUSED, () => socket.destroy()));
   // Node starts its check for late requests on this event, which never comes to a server that is fed sockets.
   server.emit("listening");
+
+  function announceDrain(): void {
+    leaving = true;
+    for (const answers of answersBySocket.values()) for (const response of answers) sayClose(response);
+  }
 
   return {
     serve(socket) {
@@ -50,12 +57,12 @@ export function createHttp1Engine(limits: Http1Limits, onRequest: RequestListene
       socket.once("close", () => answersBySocket.delete(socket));
       server.emit("connection", socket);
     },
-    async drain() {
+    announceDrain,
+    async drain(timeoutMs) {
+      announceDrain();
+      if (answersBySocket.size > 0) await sleep(Math.min(LINGER_MS, timeoutMs));
       draining = true;
-      for (const [socket, answers] of answersBySocket) {
-        if (answers.size === 0) socket.destroySoon();
-        for (const response of answers) sayClose(response);
-      }
+      for (const [socket, answers] of answersBySocket) if (answers.size === 0) socket.destroySoon();
     },
     close() {
       server.close();

@@ -24,6 +24,7 @@ const PING_TIMEOUT_MS = 1_000;
 /** HTTP/2 without TLS, with prior knowledge (RFC 9113, 3.3), by node:http2. */
 export function createHttp2Engine(limits: Http2Limits, onRequest: RequestListener): HttpEngine {
   const socketBySession = new Map<ServerHttp2Session, Socket>();
+  let drainMs: number | undefined;
   const server = createServer(
     {
       maxSessionMemory: MAX_SESSION_MEMORY_MB,
@@ -41,11 +42,15 @@ export function createHttp2Engine(limits: Http2Limits, onRequest: RequestListene
       server.once("session", (session) => {
         socketBySession.set(session, socket);
         session.once("close", () => socketBySession.delete(session));
+        if (drainMs !== undefined) void goAway(session, socket, drainMs);
       });
       server.emit("connection", socket);
     },
+    // A GOAWAY would end the connection, to which a load balancer may still send calls.
+    announceDrain() {},
     async drain(timeoutMs) {
       const pingTimeoutMs = Math.min(PING_TIMEOUT_MS, timeoutMs);
+      drainMs = pingTimeoutMs;
       await Promise.all(Array.from(socketBySession, (connection) => goAway(...connection, pingTimeoutMs)));
     },
     close() {
