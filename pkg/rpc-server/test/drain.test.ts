@@ -148,13 +148,16 @@ describe("HTTP/1.1 connections", () => {
     for (const announced of [false, true]) {
       const { server, baseUrl } = await startEchoServer();
       const agent = new Agent({ keepAlive: true, maxSockets: 8 });
-      const workers = Array.from({ length: 8 }, () =>
-        callUntilRefused(`${baseUrl}${slowGet("x", 1).split(" ")[1]}`, agent),
-      );
-      await new Promise((resolve) => setTimeout(resolve, 150));
+      let answered = 0;
+      const onAnswer = () => {
+        answered += 1;
+      };
+      const url = `${baseUrl}${slowGet("x", 1).split(" ")[1]}`;
+      const workers = Array.from({ length: 8 }, () => callUntilRefused(url, agent, onAnswer));
+      await vi.waitUntil(() => answered > 40, { timeout: 4_000, interval: 5 });
       if (announced) {
         server.announceDrain();
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await vi.waitUntil(() => answered > 60, { timeout: 4_000, interval: 5 });
       }
       await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
 
