@@ -19,6 +19,8 @@ export default defineConfig({
           name: "unit",
           include: ["{cmd,internal,pkg,scripts}/**/*.test.ts"],
           exclude: ["**/*.integration.test.ts", "**/node_modules/**"],
+          // Far above what any of them takes, for machines that are busy with something else.
+          testTimeout: 30_000,
         },
       },
       {
