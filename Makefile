@@ -26,7 +26,7 @@ dev: $(INSTALLED) ## The same, restarted in about a second when a source or a .p
 	@exec node scripts/run.ts $(SERVICE) --watch
 
 .PHONY: proto
-proto: $(INSTALLED) ## Generate the code that follows from .proto files and Prisma schemas
+proto: $(INSTALLED) ## Generate what follows from .proto files, Prisma schemas and options
 	@scripts/generate.sh
 
 .PHONY: migration

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 fingerprint() {
-  git ls-files --cached --others --exclude-standard -- pkg/api 'pkg/*/gen/*' 'internal/app/*/prisma/generated/*' |
+  git ls-files --cached --others --exclude-standard -- pkg/api 'pkg/*/gen/*' 'internal/app/*/prisma/generated/*' docs/configuration |
     sort | while read -r file; do [ ! -f "$file" ] || sha256sum "$file"; done | sha256sum
 }
 
@@ -19,6 +19,7 @@ done
 for config in internal/app/*/prisma/prisma.config.ts; do
   prisma generate --config "$config" --no-hints >/dev/null 2>"$log" || { cat "$log" >&2; exit 1; }
 done
+node scripts/configuration-reference.ts
 
 if [ "${1:-}" = --check ] && [ "$before" != "$(fingerprint)" ]; then
   echo "Generated code was stale. It has been generated anew: review and commit it." >&2

@@ -65,7 +65,9 @@ async function main(): Promise<number> {
 /** Resolves with an exit code when there is no database, or nobody waits for it any more. */
 async function provideDatabase(root: string, name: string, signals: StopSignals): Promise<Database | number> {
   const url = process.env.DATABASE_URL;
-  if (url) return { url, exited: new Promise(() => undefined), stop: async () => undefined };
+  // With DATABASE_URL_FILE the service reads the URL by itself; an empty DATABASE_URL is not set.
+  if (url || process.env.DATABASE_URL_FILE)
+    return { url: url ?? "", exited: new Promise(() => undefined), stop: async () => undefined };
   const started = performance.now();
   const dataDir = path.join(".data", name);
   try {
@@ -158,7 +160,7 @@ async function whatToTry({ root, name, port, adminPort }: Session, database: Dat
   return text
     .replaceAll("{port}", String(port))
     .replaceAll("{adminPort}", String(adminPort))
-    .replaceAll("{databaseUrl}", database.url)
+    .replaceAll("{databaseUrl}", database.url || "the URL in DATABASE_URL_FILE")
     .trimEnd();
 }
 

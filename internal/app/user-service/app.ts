@@ -12,6 +12,7 @@ import type { Runnable } from "#internal/pkg/lifecycle/run-until-signal.ts";
 import { createLogger, type Logger } from "#internal/pkg/logger/logger.ts";
 import { createRpcMetrics } from "#internal/pkg/metrics/rpc-metrics.ts";
 import { createAccessLog } from "#internal/pkg/middleware/access-log.ts";
+import { createDeadlineInterceptor } from "#internal/pkg/middleware/deadline.ts";
 import { createErrorsInterceptor } from "#internal/pkg/middleware/errors.ts";
 import { createMetricsObserver } from "#internal/pkg/middleware/metrics.ts";
 import { createObserveInterceptor } from "#internal/pkg/middleware/observe.ts";
@@ -72,6 +73,7 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
     },
     interceptors: [
       createRequestIdInterceptor(),
+      createDeadlineInterceptor({ defaultMs: config.deadlineDefaultMs, capMs: config.deadlineCapMs }),
       createObserveInterceptor([createAccessLog(logger), createMetricsObserver(createRpcMetrics(registry))]),
       createErrorsInterceptor({ domain: SERVICE, logger }),
       createValidationInterceptor(),

@@ -1,39 +1,38 @@
-import { loadConfig, type Options } from "#internal/pkg/config/load-config.ts";
-import { count, flag, list, milliseconds, oneOf, port, postgresUrl, text } from "#internal/pkg/config/options.ts";
+import {
+  count,
+  flag,
+  milliseconds,
+  oneOf,
+  origins,
+  port,
+  postgresUrl,
+  text,
+  type Values,
+} from "@grpc-service-template/config";
+import { defineConfiguration } from "#internal/pkg/config/define-configuration.ts";
 
 export const SERVICE = "user-service";
 
-export interface UserServiceConfig {
-  readonly version: string;
-  readonly host: string;
-  readonly port: number;
-  readonly adminPort: number;
-  readonly logLevel: "error" | "warn" | "info" | "debug";
-  readonly logFormat: "json" | "pretty";
-  readonly corsOrigins: readonly string[];
-  readonly reflection: boolean;
-  readonly databaseUrl: string;
-  readonly databaseMaxConnections: number;
-  readonly databaseConnectTimeoutMs: number;
-  readonly databaseStatementTimeoutMs: number;
-  readonly databaseLockTimeoutMs: number;
-  readonly databaseIdleInTransactionTimeoutMs: number;
-  readonly migrations: "apply" | "refuse";
-  readonly healthIntervalMs: number;
-  readonly drainDelayMs: number;
-  readonly drainTimeoutMs: number;
-}
-
 /** Every option and its default. configs/user-service/ holds what differs in an environment. */
-export const userServiceOptions: Options<UserServiceConfig> = {
+const options = {
   version: text({ doc: "The release, as logs and metrics name it.", default: "0.0.0-dev" }),
   host: text({ doc: "The address to listen on; empty: all of this machine's.", default: "" }),
   port: port({ doc: "The port of gRPC, gRPC-Web and Connect; 0: any free one.", default: 8080 }),
   adminPort: port({ doc: "The port of /metrics, /livez and /readyz: never public; 0: any free one.", default: 9090 }),
   logLevel: oneOf(["error", "warn", "info", "debug"], { doc: "The least severe lines to write.", default: "info" }),
   logFormat: oneOf(["json", "pretty"], { doc: "json for machines, pretty for a terminal.", default: "json" }),
-  corsOrigins: list({ doc: "The origins whose pages may call, such as https://app.example.com; *: any.", default: [] }),
+  corsOrigins: origins({ doc: "The origins whose pages may call; *: any.", default: [] }),
   reflection: flag({ doc: "Whether clients may ask for the API's description (grpcurl list).", default: false }),
+  deadlineDefaultMs: milliseconds({
+    doc: "How long a call may take whose client sets no deadline.",
+    default: 30_000,
+    min: 1,
+  }),
+  deadlineCapMs: milliseconds({
+    doc: "How long a call may take at most; a longer deadline is shortened to this.",
+    default: 300_000,
+    min: 1,
+  }),
   databaseUrl: postgresUrl({ doc: "The PostgreSQL database to use." }),
   databaseMaxConnections: count({ doc: "The most connections open at a time.", default: 10 }),
   databaseConnectTimeoutMs: milliseconds({ doc: "The longest wait for a free or new connection.", default: 2_000 }),
@@ -47,15 +46,37 @@ export const userServiceOptions: Options<UserServiceConfig> = {
     doc: "What to do at start about migrations that the database has not seen: apply them, or refuse to start.",
     default: "refuse",
   }),
-  healthIntervalMs: milliseconds({ doc: "The pause between two checks of the database.", default: 1_000 }),
+  healthIntervalMs: milliseconds({ doc: "The pause between two checks of the database.", default: 1_000, min: 1 }),
   drainDelayMs: milliseconds({
     doc: "How long to go on serving after saying NOT_SERVING, for load balancers to notice.",
     default: 5_000,
   }),
   drainTimeoutMs: milliseconds({ doc: "How long calls may take to finish once the delay is over.", default: 20_000 }),
+  terminationGracePeriodMs: milliseconds({
+    doc: "How long after SIGTERM the platform kills the process (Kubernetes: terminationGracePeriodSeconds).",
+    default: 30_000,
+  }),
 };
 
+export type UserServiceConfig = Values<typeof options>;
+
+/** For what comes after the drain: aborted calls write their answers, the database's connections close. */
+const STOP_MARGIN_MS = 5_000;
+
+export const configuration = defineConfiguration(SERVICE, options, [
+  {
+    keys: ["drainDelayMs", "drainTimeoutMs", "terminationGracePeriodMs"],
+    rule: `drainDelayMs + drainTimeoutMs + ${STOP_MARGIN_MS} must not exceed terminationGracePeriodMs`,
+    holds: (config) => config.drainDelayMs + config.drainTimeoutMs + STOP_MARGIN_MS <= config.terminationGracePeriodMs,
+  },
+  {
+    keys: ["deadlineDefaultMs", "deadlineCapMs"],
+    rule: "deadlineDefaultMs must not exceed deadlineCapMs",
+    holds: (config) => config.deadlineDefaultMs <= config.deadlineCapMs,
+  },
+]);
+
 /** @throws ConfigError */
-export function loadUserServiceConfig(env?: NodeJS.ProcessEnv): UserServiceConfig {
-  return loadConfig(SERVICE, userServiceOptions, env && { env });
+export function loadUserServiceConfig(env?: NodeJS.ProcessEnv, args?: readonly string[]): UserServiceConfig {
+  return configuration.load(env, args).values;
 }

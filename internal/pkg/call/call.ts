@@ -1,4 +1,4 @@
-import type { HandlerContext } from "@connectrpc/connect";
+import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 
 /** Who makes a call. Absent until a service authenticates its callers. */
 export interface Principal {
@@ -10,13 +10,18 @@ export interface Principal {
 export interface Call {
   /** Fires when the answer is of no use any more: the client left, the deadline passed, the server stops. */
   readonly signal: AbortSignal;
-  /** When the client stops waiting. Absent when it waits for ever. */
+  /** When the call ends: the client stops waiting, or the server's own limit is reached. Absent when neither is known. */
   readonly deadline?: Date;
   readonly principal?: Principal;
 }
 
+/** The deadline that the server has set in place of the client's, as the context of the call carries it. */
+export const effectiveDeadline = createContextKey<Date | undefined>(undefined);
+
 /** The call that a handler's context speaks of. */
 export function callFrom(context: HandlerContext): Call {
+  const deadline = context.values.get(effectiveDeadline);
+  if (deadline !== undefined) return { signal: context.signal, deadline };
   const timeoutMs = context.timeoutMs();
   if (timeoutMs === undefined) return { signal: context.signal };
   return { signal: context.signal, deadline: new Date(Date.now() + timeoutMs) };

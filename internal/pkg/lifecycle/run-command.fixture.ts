@@ -1,16 +1,16 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { ConfigError } from "@grpc-service-template/config";
 import { MigrationError } from "@grpc-service-template/prisma-migrations";
-import { ConfigError } from "#internal/pkg/config/load-config.ts";
 import { runCommand } from "./run-command.ts";
 
 /** Commands that end in every way there is. Run as a program, it is called `fixture`. */
 export const commands = {
-  async succeed() {
-    process.stdout.write("succeeded\n");
+  async succeed(args: readonly string[]) {
+    process.stdout.write(`succeeded${args.map((arg) => ` ${arg}`).join("")}\n`);
   },
   async misconfigured() {
-    throw new ConfigError("port (PORT): must be a port number\nlogLevel (LOG_LEVEL): must be a word");
+    throw new ConfigError("wrong", ["port (PORT): must be a port number", "logLevel (LOG_LEVEL): must be a word"]);
   },
   async unmigrated() {
     throw new MigrationError("pending", "the database is behind");

@@ -48,7 +48,7 @@ async function runHere(args: readonly string[]): Promise<Outcome> {
 }
 
 const USAGE =
-  /^usage: fixture \[succeed \| misconfigured \| unmigrated \| portInUse \| crash \| throwText \| throwBareError\]\n$/;
+  /^usage: fixture \[succeed \| misconfigured \| unmigrated \| portInUse \| crash \| throwText \| throwBareError\] \[--option=value \.\.\.\]\n$/;
 
 describe.each([
   { where: "as a process of its own", run: runProcess },
@@ -58,7 +58,14 @@ describe.each([
     await expect(run(args)).resolves.toEqual({ code: 0, stdout: "succeeded\n", stderr: "" });
   });
 
-  test.each([[["no-such-command"]], [["toString"]], [["__proto__"]], [[""]], [["succeed", "more"]]])(
+  test.each([
+    [["succeed", "--port=1", "more"], "succeeded --port=1 more\n"],
+    [["--port=1", "more"], "succeeded --port=1 more\n"],
+  ])("the command gets the arguments after its name; %j run the first", async (args, stdout) => {
+    await expect(run(args)).resolves.toEqual({ code: 0, stdout, stderr: "" });
+  });
+
+  test.each([[["no-such-command"]], [["toString"]], [["__proto__"]], [[""]]])(
     "%j exits with 64 (usage) and prints the commands, none of which ran",
     async (args) => {
       const { code, stdout, stderr } = await run(args);
@@ -71,7 +78,7 @@ describe.each([
     await expect(run(["misconfigured"])).resolves.toEqual({
       code: 78,
       stdout: "",
-      stderr: "fixture: port (PORT): must be a port number\nlogLevel (LOG_LEVEL): must be a word\n",
+      stderr: "fixture: wrong:\n  port (PORT): must be a port number\n  logLevel (LOG_LEVEL): must be a word\n",
     });
   });
 
@@ -110,6 +117,6 @@ test("without arguments of its own it takes the process's", async () => {
     process.argv = argv;
   });
   const second = vi.fn(async () => {});
-  await runCommand("fixture", { first: expect.unreachable, second });
+  await runCommand("fixture", { first: async () => expect.unreachable(), second });
   expect(second).toHaveBeenCalledOnce();
 });

@@ -1,24 +1,26 @@
+import { ConfigError } from "@grpc-service-template/config";
 import { MigrationError } from "@grpc-service-template/prisma-migrations";
-import { ConfigError } from "#internal/pkg/config/load-config.ts";
 
 /** The exit codes of sysexits.h that the commands use. */
 const EXIT = { usage: 64, schema: 65, crash: 70, portInUse: 71, configuration: 78 } as const;
 
-export type Commands = Readonly<Record<string, () => Promise<void>>>;
+/** Each gets the arguments after its name. */
+export type Commands = Readonly<Record<string, (args: readonly string[]) => Promise<void>>>;
 
 /**
- * Runs the command that the arguments name, the first of `commands` when they name none. An error becomes a line on
- * standard error and the exit code that tells its kind.
+ * Runs the command that the arguments name, the first of `commands` when they begin with none: nothing, or a flag. An
+ * error becomes lines on standard error and the exit code that tells its kind.
  */
 export async function runCommand(program: string, commands: Commands, args = process.argv.slice(2)): Promise<void> {
-  const [, command] = Object.entries(commands).find(([name]) => args.length === 0 || name === args[0]) ?? [];
-  if (!command || args.length > 1) {
-    process.stderr.write(`usage: ${program} [${Object.keys(commands).join(" | ")}]\n`);
+  const named = args[0] !== undefined && !args[0].startsWith("-");
+  const [, command] = Object.entries(commands).find(([name]) => !named || name === args[0]) ?? [];
+  if (!command) {
+    process.stderr.write(`usage: ${program} [${Object.keys(commands).join(" | ")}] [--option=value ...]\n`);
     process.exitCode = EXIT.usage;
     return;
   }
   try {
-    await command();
+    await command(named ? args.slice(1) : args);
   } catch (error) {
     process.stderr.write(`${program}: ${explain(error)}\n`);
     process.exit(exitCodeOf(error));
