@@ -72,14 +72,17 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
     },
     interceptors: [
       createRequestIdInterceptor(),
-      createObserveInterceptor([createAccessLog(logger), createMetricsObserver(createRpcMetrics(registry))]),
+      createObserveInterceptor([
+        createAccessLog(logger, { sampling: config.accessLogSampling }),
+        createMetricsObserver(createRpcMetrics(registry)),
+      ]),
       createErrorsInterceptor({ domain: SERVICE, logger }),
       createValidationInterceptor(),
     ],
     corsOrigins: config.corsOrigins,
     onError,
   });
-  const adminServer = createAdminServer({ registry, isReady: readiness.isReady, onError });
+  const adminServer = createAdminServer({ registry, isReady: readiness.isReady, logger, onError });
 
   async function start() {
     await database.prepare(config.migrations);

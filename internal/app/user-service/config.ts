@@ -1,5 +1,15 @@
 import { loadConfig, type Options } from "#internal/pkg/config/load-config.ts";
-import { count, flag, list, milliseconds, oneOf, port, postgresUrl, text } from "#internal/pkg/config/options.ts";
+import {
+  count,
+  flag,
+  list,
+  milliseconds,
+  oneOf,
+  port,
+  postgresUrl,
+  share,
+  text,
+} from "#internal/pkg/config/options.ts";
 
 export const SERVICE = "user-service";
 
@@ -10,6 +20,7 @@ export interface UserServiceConfig {
   readonly adminPort: number;
   readonly logLevel: "error" | "warn" | "info" | "debug";
   readonly logFormat: "json" | "pretty";
+  readonly accessLogSampling: number;
   readonly corsOrigins: readonly string[];
   readonly reflection: boolean;
   readonly databaseUrl: string;
@@ -32,6 +43,10 @@ export const userServiceOptions: Options<UserServiceConfig> = {
   adminPort: port({ doc: "The port of /metrics, /livez and /readyz: never public; 0: any free one.", default: 9090 }),
   logLevel: oneOf(["error", "warn", "info", "debug"], { doc: "The least severe lines to write.", default: "info" }),
   logFormat: oneOf(["json", "pretty"], { doc: "json for machines, pretty for a terminal.", default: "json" }),
+  accessLogSampling: share({
+    doc: "The share of successful calls that get a line, 0 to 1; failed ones do.",
+    default: 1,
+  }),
   corsOrigins: list({ doc: "The origins whose pages may call, such as https://app.example.com; *: any.", default: [] }),
   reflection: flag({ doc: "Whether clients may ask for the API's description (grpcurl list).", default: false }),
   databaseUrl: postgresUrl({ doc: "The PostgreSQL database to use." }),

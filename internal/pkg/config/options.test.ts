@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { describe, expect, test } from "vitest";
 import { ConfigError, loadConfig } from "./load-config.ts";
-import { count, flag, list, milliseconds, type Option, oneOf, port, postgresUrl, text } from "./options.ts";
+import { count, flag, list, milliseconds, type Option, oneOf, port, postgresUrl, share, text } from "./options.ts";
 
 /** What a variable's text gives as the value of an option. */
 function parse<T>(option: Option<T>, value: string): T {
@@ -41,6 +41,17 @@ describe.each([
       ["1000000", 1_000_000],
     ],
     refused: ["", "0", "-1", "1.5", "many", "9".repeat(16)],
+  },
+  {
+    kind: "a share",
+    option: share({ doc, default: 1 }),
+    accepted: [
+      ["0", 0],
+      ["0.25", 0.25],
+      ["1", 1],
+      ["1.0", 1],
+    ],
+    refused: ["", "1.1", "-0.1", "2", ".5", "1e-1", "10%", "half", "NaN"],
   },
   {
     kind: "a flag",

@@ -24,6 +24,10 @@ convict.addFormats({
     coerce: strictInteger,
     validate: (value) => check(isIntegerWithin(value, 1, Number.MAX_SAFE_INTEGER), "must be a whole number above 0"),
   },
+  share: {
+    coerce: (value) => (typeof value === "string" && /^[01](\.\d{1,9})?$/.test(value) ? Number(value) : value),
+    validate: (value) => check(typeof value === "number" && value >= 0 && value <= 1, "must be a number from 0 to 1"),
+  },
   flag: {
     coerce: (value) => ({ true: true, false: false })[String(value)] ?? value,
     validate: (value) => check(typeof value === "boolean", "must be true or false"),
@@ -42,6 +46,7 @@ convict.addFormats({
 export const port = (option: Described<number>): Option<number> => ({ ...option, format: "tcp port" });
 export const milliseconds = (option: Described<number>): Option<number> => ({ ...option, format: "milliseconds" });
 export const count = (option: Described<number>): Option<number> => ({ ...option, format: "count" });
+export const share = (option: Described<number>): Option<number> => ({ ...option, format: "share" });
 export const flag = (option: Described<boolean>): Option<boolean> => ({ ...option, format: "flag" });
 export const text = (option: Described<string>): Option<string> => ({ ...option, format: String });
 

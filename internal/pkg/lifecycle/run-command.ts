@@ -1,3 +1,4 @@
+import { redactText } from "@grpc-service-template/logging";
 import { MigrationError } from "@grpc-service-template/prisma-migrations";
 import { ConfigError } from "#internal/pkg/config/load-config.ts";
 
@@ -20,7 +21,7 @@ export async function runCommand(program: string, commands: Commands, args = pro
   try {
     await command();
   } catch (error) {
-    process.stderr.write(`${program}: ${explain(error)}\n`);
+    process.stderr.write(`${program}: ${redactText(explain(error))}\n`);
     process.exit(exitCodeOf(error));
   }
 }
