@@ -179,7 +179,8 @@ export class BatchTransport extends Transport {
   }
 
   #lose(text: string, code: string): void {
-    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", end + 1)) this.#lost += 1;
+    // A line end at the very start ends what was written before.
+    for (let end = text.indexOf("\n", 1); end !== -1; end = text.indexOf("\n", end + 1)) this.#lost += 1;
     this.#lostBy = code;
   }
 
