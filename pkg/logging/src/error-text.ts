@@ -45,7 +45,7 @@ function stackOf(error: Error): string {
 
 function causesOf(error: Error): unknown[] {
   try {
-    return [error.cause ?? [], error instanceof AggregateError ? error.errors.slice(0, MAX_CAUSES) : []].flat();
+    return [error.cause ?? [], error instanceof AggregateError ? error.errors.slice(0, MAX_CAUSES + 1) : []].flat();
   } catch {
     return [];
   }

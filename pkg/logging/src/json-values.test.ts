@@ -115,9 +115,8 @@ function unreadableError(): Error {
 test("an error's causes are named, errors or not, up to eight", () => {
   const reasons = Array.from({ length: 20 }, (_, i) => `reason ${i}`);
   const error = Object.assign(new AggregateError(reasons, "all failed"), { stack: "s" });
-  expect(written(error)).toMatch(
-    /^s\ncaused by: reason 0\n(caused by: reason \d\n){7}caused by more, left out$|reason 7$/,
-  );
+  const causes = reasons.slice(0, 8).map((reason) => `caused by: ${reason}\n`);
+  expect(written(error)).toBe(`s\n${causes.join("")}caused by more, left out`);
   expect(written(Object.assign(new Error("e", { cause: { password: "x" } }), { stack: "s" }))).toBe(
     "s\ncaused by: [object Object]",
   );
