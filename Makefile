@@ -115,6 +115,10 @@ reading-budget: # Print how much there is to read, and fail when it is more than
 fuzz: $(INSTALLED) # Run the property-based tests with many more cases; FUZZ_RUNS=2000
 	@FUZZ_RUNS=$(or $(FUZZ_RUNS),2000) vitest run --test-timeout=900000 $$(git grep -l fast-check -- '*.test.ts')
 
+.PHONY: bench-log
+bench-log: $(INSTALLED) # CPU of an access line: ours, winston's own, a plain write; ROUNDS=7
+	@node pkg/logging/bench/access-line.bench.ts $(ROUNDS)
+
 .PHONY: pack
 pack: $(INSTALLED) # Pack a library as it would be published: LIB=pkg/aip
 	@node scripts/pack-library.ts "$(LIB)" dist

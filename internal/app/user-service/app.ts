@@ -74,7 +74,10 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
     interceptors: [
       createRequestIdInterceptor(),
       createDeadlineInterceptor({ defaultMs: config.deadlineDefaultMs, capMs: config.deadlineCapMs }),
-      createObserveInterceptor([createAccessLog(logger), createMetricsObserver(createRpcMetrics(registry))]),
+      createObserveInterceptor([
+        createAccessLog(logger, { sampling: config.accessLogSampling }),
+        createMetricsObserver(createRpcMetrics(registry)),
+      ]),
       createErrorsInterceptor({ domain: SERVICE, logger }),
       createValidationInterceptor(),
     ],
@@ -83,7 +86,7 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
     readMaxBytes: 64 * 1024,
     onError,
   });
-  const adminServer = createAdminServer({ registry, isReady: readiness.isReady, onError });
+  const adminServer = createAdminServer({ registry, isReady: readiness.isReady, logger, onError });
 
   async function start() {
     await database.prepare(config.migrations);

@@ -6,6 +6,7 @@ import {
   origins,
   port,
   postgresUrl,
+  share,
   text,
   type Values,
 } from "@grpc-service-template/config";
@@ -21,6 +22,10 @@ const options = {
   adminPort: port({ doc: "The port of /metrics, /livez and /readyz: never public; 0: any free one.", default: 9090 }),
   logLevel: oneOf(["error", "warn", "info", "debug"], { doc: "The least severe lines to write.", default: "info" }),
   logFormat: oneOf(["json", "pretty"], { doc: "json for machines, pretty for a terminal.", default: "json" }),
+  accessLogSampling: share({
+    doc: "The share of successful calls that get a line, 0 to 1; failed ones do.",
+    default: 1,
+  }),
   corsOrigins: origins({ doc: "The origins whose pages may call; *: any.", default: [] }),
   reflection: flag({ doc: "Whether clients may ask for the API's description (grpcurl list).", default: false }),
   deadlineDefaultMs: milliseconds({

@@ -2,15 +2,18 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { Counter, Registry } from "prom-client";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { createLogger } from "#internal/pkg/logger/logger.ts";
 import { createAdminServer } from "./admin-server.ts";
 
 const onError = (error: unknown) => {
   throw error;
 };
 
-async function start({ isReady = (): boolean => true, registry = new Registry() } = {}) {
-  const server = createAdminServer({ registry, isReady, onError });
+const quiet = () => createLogger({ level: "error", service: "s", version: "1" });
+
+async function start({ isReady = (): boolean => true, registry = new Registry(), logger = quiet() } = {}) {
+  const server = createAdminServer({ registry, isReady, logger, onError });
   const port = await server.listen({ port: 0, host: "127.0.0.1" });
   onTestFinished(() => server.close());
   return { server, port, get: (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init) };
@@ -94,8 +97,35 @@ test.each(["/", "/metrics/", "/Metrics", "/constructor", "/__proto__"])("%s is n
   const { get } = await start();
   const response = await get(path);
   expect(response.status).toBe(404);
-  await expect(response.text()).resolves.toBe("there are /metrics, /livez and /readyz\n");
+  await expect(response.text()).resolves.toBe("there are /metrics, /livez, /readyz and /loglevel\n");
 });
+
+test("/loglevel tells the level; a PUT changes it and says so in the log", async () => {
+  const logger = createLogger({ level: "info", service: "s", version: "1", output: { fd: -1 } });
+  const warn = vi.spyOn(logger, "warn");
+  const { get } = await start({ logger });
+  await expect((await get("/loglevel")).text()).resolves.toBe("info\n");
+  const changed = await get("/loglevel", { method: "PUT", body: "debug\n" });
+  expect([changed.status, await changed.text()]).toEqual([200, "debug\n"]);
+  expect(logger.isLevelEnabled("debug")).toBe(true);
+  expect(warn).toHaveBeenCalledExactlyOnceWith("log level changed", { before: "info", now: "debug" });
+});
+
+test.each(["", "loud", "DEBUG", "silly", "debug ".repeat(100_000)])(
+  "a level that is none (%#) is refused with the ones there are, and changes nothing",
+  async (body) => {
+    const logger = quiet();
+    const { get } = await start({ logger });
+    const response = await get("/loglevel", { method: "PUT", body });
+    expect([response.status, await response.text()]).toEqual([
+      400,
+      "the level must be one of error, warn, info, debug\n",
+    ]);
+    expect(logger.level).toBe("error");
+    const posted = await get("/loglevel", { method: "POST", body: "debug" });
+    expect([posted.status, posted.headers.get("allow")]).toEqual([405, "GET, HEAD, PUT"]);
+  },
+);
 
 test.each(["//", "http://", "*", "http://x:port/"])(
   "the request target %s is not found, and ends nothing",
@@ -115,12 +145,12 @@ test("a target with a host in it, as proxies send, means its path", async () => 
 
 test("listening where somebody listens already is refused with Node's error", async () => {
   const { port } = await start();
-  const second = createAdminServer({ registry: new Registry(), isReady: () => true, onError });
+  const second = createAdminServer({ registry: new Registry(), isReady: () => true, logger: quiet(), onError });
   await expect(second.listen({ port, host: "127.0.0.1" })).rejects.toMatchObject({ code: "EADDRINUSE", port });
 });
 
 test("without a host it listens on all addresses", async () => {
-  const server = createAdminServer({ registry: new Registry(), isReady: () => true, onError });
+  const server = createAdminServer({ registry: new Registry(), isReady: () => true, logger: quiet(), onError });
   onTestFinished(() => server.close());
   const port = await server.listen({ port: 0 });
   expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
@@ -133,7 +163,7 @@ test("closing frees the port although clients keep their connections, and may be
   await once(idle, "connect");
   await server.close();
   await server.close();
-  const next = createAdminServer({ registry: new Registry(), isReady: () => true, onError });
+  const next = createAdminServer({ registry: new Registry(), isReady: () => true, logger: quiet(), onError });
   await next.close();
   onTestFinished(() => next.close());
   await expect(next.listen({ port, host: "127.0.0.1" })).resolves.toBe(port);

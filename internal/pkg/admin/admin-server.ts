@@ -1,20 +1,25 @@
 import { once } from "node:events";
-import { createServer, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { LEVELS } from "@grpc-service-template/logging";
 import type { Registry } from "prom-client";
+import type { Logger } from "#internal/pkg/logger/logger.ts";
 
 export interface AdminServerOptions {
   /** What `/metrics` prints. */
   readonly registry: Registry;
   /** What `/readyz` answers: 200 when true, else 503. */
   readonly isReady: () => boolean;
+  /** Whose level `/loglevel` tells and changes. */
+  readonly logger: Logger;
   /** Hears of trouble with the listening socket, such as too many open files. */
   readonly onError: (error: Error) => void;
 }
 
 /**
  * Serves operators, never the public: `GET /metrics` (Prometheus text format), `/livez` (200 while the process runs its
- * event loop, whatever the database does) and `/readyz`.
+ * event loop, whatever the database does) and `/readyz`; `GET /loglevel`, and `PUT /loglevel` with a level as its body,
+ * which holds until the next start.
  */
 export interface AdminServer {
   /** Resolves to the port that is listened on. Rejects with Node's error, such as EADDRINUSE. */
@@ -22,25 +27,34 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-export function createAdminServer({ registry, isReady, onError }: AdminServerOptions): AdminServer {
-  const pages: Readonly<Record<string, (response: ServerResponse) => void | Promise<void>>> = {
-    "/livez": (response) => sendText(response, 200, "ok\n"),
-    "/readyz": (response) => (isReady() ? sendText(response, 200, "ok\n") : sendText(response, 503, "not ready\n")),
-    "/metrics": async (response) => {
-      response.setHeader("content-type", registry.contentType);
-      response.end(await registry.metrics());
-    },
-  };
+export function createAdminServer({ registry, isReady, logger, onError }: AdminServerOptions): AdminServer {
+  const pages: Readonly<Record<string, (response: ServerResponse, request: IncomingMessage) => void | Promise<void>>> =
+    {
+      "/livez": (response) => sendText(response, 200, "ok\n"),
+      "/readyz": (response) => (isReady() ? sendText(response, 200, "ok\n") : sendText(response, 503, "not ready\n")),
+      "/metrics": async (response) => {
+        response.setHeader("content-type", registry.contentType);
+        response.end(await registry.metrics());
+      },
+      "/loglevel": async (response, request) => {
+        if (request.method === "PUT" && !(await setLevel(logger, request))) {
+          return sendText(response, 400, `the level must be one of ${LEVELS.join(", ")}\n`);
+        }
+        sendText(response, 200, `${logger.level}\n`);
+      },
+    };
 
   const server = createServer(async (request, response) => {
-    const page = pages[URL.parse(request.url ?? "", "http://admin")?.pathname ?? ""];
-    if (!page) return sendText(response, 404, "there are /metrics, /livez and /readyz\n");
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      response.setHeader("allow", "GET, HEAD");
+    const path = URL.parse(request.url ?? "", "http://admin")?.pathname ?? "";
+    const page = pages[path];
+    if (!page) return sendText(response, 404, "there are /metrics, /livez, /readyz and /loglevel\n");
+    const allowed = path === "/loglevel" ? ["GET", "HEAD", "PUT"] : ["GET", "HEAD"];
+    if (!allowed.includes(request.method ?? "")) {
+      response.setHeader("allow", allowed.join(", "));
       return sendText(response, 405, "method not allowed\n");
     }
     try {
-      await page(response);
+      await page(response, request);
     } catch {
       sendText(response, 500, "internal error\n");
     }
@@ -61,6 +75,18 @@ export function createAdminServer({ registry, isReady, onError }: AdminServerOpt
       await closed;
     },
   };
+}
+
+/** Whether the body names a level: the logger has it from then on, and says so. */
+async function setLevel(logger: Logger, request: IncomingMessage): Promise<boolean> {
+  let body = "";
+  for await (const chunk of request.setEncoding("utf8")) if (body.length < 100) body += chunk;
+  const level = LEVELS.find((each) => each === body.trim());
+  if (!level) return false;
+  const before = logger.level;
+  logger.level = level;
+  logger.warn("log level changed", { before, now: level });
+  return true;
 }
 
 function sendText(response: ServerResponse, status: number, text: string): void {

@@ -1,4 +1,5 @@
 import { ConfigError } from "@grpc-service-template/config";
+import { redactText } from "@grpc-service-template/logging";
 import { MigrationError } from "@grpc-service-template/prisma-migrations";
 
 /** The exit codes of sysexits.h that the commands use. */
@@ -32,7 +33,7 @@ function explain(error: unknown): string {
   if (isPortInUse(error)) {
     return `port ${error.port} is in use; stop what listens there or choose another (PORT, ADMIN_PORT)`;
   }
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return redactText(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 
 function exitCodeOf(error: unknown): number {

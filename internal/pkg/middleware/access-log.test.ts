@@ -2,7 +2,7 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createHealth, Health } from "@grpc-service-template/grpc-health";
 import { expect, test, vi } from "vitest";
 import { NotFound, Unavailable } from "#internal/pkg/errors/errors.ts";
-import { createAccessLog } from "./access-log.ts";
+import { type AccessLogOptions, createAccessLog } from "./access-log.ts";
 import {
   captureLog,
   collect,
@@ -16,11 +16,11 @@ import { createErrorsInterceptor } from "./errors.ts";
 import { createObserveInterceptor } from "./observe.ts";
 import { createRequestIdInterceptor } from "./request-id.ts";
 
-async function startLogged(echo: EchoServerOptions["echo"] = {}) {
+async function startLogged(echo: EchoServerOptions["echo"] = {}, options: AccessLogOptions = {}) {
   const { logger, lines } = captureLog();
   const interceptors = [
     createRequestIdInterceptor(),
-    createObserveInterceptor([createAccessLog(logger)]),
+    createObserveInterceptor([createAccessLog(logger, options)]),
     createErrorsInterceptor({ domain: "echo", logger }),
   ];
   const server = await startEchoServer({
@@ -85,20 +85,20 @@ test("every kind of stream becomes one line, with its request's id, also when it
 
 test.each([
   ["error", Code.Unknown],
-  ["error", Code.DeadlineExceeded],
+  ["warn", Code.DeadlineExceeded],
   ["error", Code.Unimplemented],
   ["error", Code.Internal],
-  ["error", Code.Unavailable],
+  ["warn", Code.Unavailable],
   ["error", Code.DataLoss],
   ["info", Code.Canceled],
   ["info", Code.InvalidArgument],
   ["info", Code.NotFound],
   ["info", Code.AlreadyExists],
-  ["info", Code.PermissionDenied],
-  ["info", Code.ResourceExhausted],
-  ["info", Code.FailedPrecondition],
-  ["info", Code.Aborted],
-  ["info", Code.OutOfRange],
+  ["warn", Code.PermissionDenied],
+  ["warn", Code.ResourceExhausted],
+  ["warn", Code.FailedPrecondition],
+  ["warn", Code.Aborted],
+  ["warn", Code.OutOfRange],
   ["info", Code.Unauthenticated],
 ])("a line is of level %s when the call ends with code %i, and has the error's message", async (level, failCode) => {
   const { client, lines } = await startLogged();
@@ -123,10 +123,44 @@ test("what led to a fault of the service stands in its line, and nowhere in what
   expect(error).toMatchObject({ code: Code.Unavailable, rawMessage: "try again" });
   await expect(collect(client().echoServerStream({}))).rejects.toMatchObject({ code: Code.NotFound });
   expect(lines).toMatchObject([
-    { level: "error", code: "Unavailable", error: "try again", cause: expect.stringMatching(/^Error: connect ECONN/) },
+    { level: "warn", code: "Unavailable", error: "try again", cause: expect.stringMatching(/^Error: connect ECONN/) },
     { level: "info", code: "NotFound", error: "it went" },
   ]);
   expect(lines[1]).not.toHaveProperty("cause");
+});
+
+test("of successful calls the given share gets a line, which says so; every call that fails gets one", async () => {
+  const dice = [0.05, 0.1, 0.5, 0.0];
+  const { client, lines } = await startLogged({}, { sampling: 0.1, random: () => dice.shift() ?? 1 });
+  for (const id of ["a", "b", "c", "d"]) await client().echo({}, { headers: { "x-request-id": id } });
+  await expect(client().echo({ behaviour: { failCode: Code.NotFound } })).rejects.toThrow();
+  expect(lines).toMatchObject([
+    { requestId: "a", code: "OK", sampling: 0.1 },
+    { requestId: "d", code: "OK", sampling: 0.1 },
+    { code: "NotFound" },
+  ]);
+  expect(lines[2]).not.toHaveProperty("sampling");
+});
+
+test("with a share of 0 only calls that fail get a line, and with 1 no line mentions a share", async () => {
+  const none = await startLogged({}, { sampling: 0 });
+  await none.client().echo({});
+  await expect(none.client().echo({ behaviour: { failCode: Code.Internal } })).rejects.toThrow();
+  expect(none.lines.map(({ code }) => code)).toEqual(["Internal"]);
+  const every = await startLogged({}, { sampling: 1, random: () => 1 });
+  await every.client().echo({});
+  expect(every.lines).toHaveLength(1);
+  expect(every.lines[0]).not.toHaveProperty("sampling");
+});
+
+test("an e-mail address in an error's text is masked", async () => {
+  const { client, lines } = await startLogged({
+    echo() {
+      throw new NotFound({ reason: "R", message: "no ada@example.com", resource: { type: "t", name: "n" } });
+    },
+  });
+  await expect(client().echo({})).rejects.toThrow("no ada@example.com");
+  expect(lines).toMatchObject([{ error: "no a***@example.com" }]);
 });
 
 test("whatever becomes of a health check, it is a line of level debug", async () => {

@@ -10,6 +10,7 @@ const BYTES: Readonly<Record<string, number>> = { B: 1, KiB: 2 ** 10, MiB: 2 ** 
 /** What does not have the form stays text, for the option's check to refuse. */
 export const CONVERSIONS = {
   integer: (value: string) => (/^\d{1,15}$/.test(value) ? Number(value) : value),
+  fraction: (value: string) => (/^[01](\.\d{1,9})?$/.test(value) ? Number(value) : value),
   duration: (value: string) => quantity(value, MS),
   size: (value: string) => quantity(value, BYTES),
   flag: (value: string) => (value === "true" ? true : value === "false" ? false : value),

@@ -26,6 +26,7 @@ export {
   postgresUrl,
   type Range,
   secret,
+  share,
   text,
   url,
   urls,

@@ -14,6 +14,7 @@ import {
   port,
   postgresUrl,
   secret,
+  share,
   text,
   url,
   urls,
@@ -87,6 +88,17 @@ describe.each<{ kind: string; option: Option<unknown>; accepted: [string, unknow
       ["1000000", 1_000_000],
     ],
     refused: ["0", "-1", "1.5", "1s", "many", "9".repeat(16)],
+  },
+  {
+    kind: "a share",
+    option: share({ doc }),
+    accepted: [
+      ["0", 0],
+      ["0.25", 0.25],
+      ["1", 1],
+      ["1.0", 1],
+    ],
+    refused: ["1.1", "-0.1", "2", ".5", "1e-1", "10%", "half", "NaN"],
   },
   {
     kind: "a flag",

@@ -79,6 +79,16 @@ export function count({ min = 1, max, ...option }: Described<number> & Range): O
   };
 }
 
+/** A part of a whole, 0 (none) to 1 (all). */
+export function share(option: Described<number>): Option<number> {
+  return {
+    ...option,
+    kind: "fraction",
+    allowed: "a number from 0 to 1, such as 0.25",
+    accepts: (value) => typeof value === "number" && value >= 0 && value <= 1,
+  };
+}
+
 /** A switch. `--key` alone is `--key=true`. */
 export function flag(option: Described<boolean>): Option<boolean> {
   return { ...option, kind: "flag", allowed: "true or false", accepts: (value) => typeof value === "boolean" };

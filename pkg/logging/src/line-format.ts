@@ -1,0 +1,165 @@
+import type { Logform } from "winston";
+import { errorText, isError } from "./error-text.ts";
+import { createJsonValues, type JsonValues, readProperty, toJson } from "./json-values.ts";
+import type { Limits } from "./limits.ts";
+
+/** What winston's logger keeps under symbols of its own (triple-beam). */
+export const LEVEL = Symbol.for("level");
+export const MESSAGE = Symbol.for("message");
+const SPLAT = Symbol.for("splat");
+
+export interface LineFormatOptions {
+  readonly layout: "json" | "pretty";
+  readonly colors: boolean;
+  /** Written in every line of JSON, in this order. */
+  readonly fixed: Readonly<Record<string, string>>;
+  /** Written in every line, read when it is logged. What it throws is ignored. */
+  readonly context: () => object | undefined;
+  readonly isSecretKey: (key: string) => boolean;
+  readonly limits: Limits;
+  /** Says whether a line of this level is written; one that is not costs nothing further. */
+  readonly isEnabled: (level: string) => boolean;
+}
+
+type Info = Logform.TransformableInfo & Record<PropertyKey, unknown>;
+
+/** What one call of the logger says, whichever of winston's forms it was called in. */
+interface Line {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: object;
+  /** Of an error that was logged by itself, or beside the message. */
+  readonly stack: string | undefined;
+}
+
+/** winston's format that makes the whole line in one pass. */
+export function createLineFormat(options: LineFormatOptions): Logform.Format {
+  const { layout, limits, isSecretKey, isEnabled } = options;
+  const values = createJsonValues({ limits, isSecretKey });
+  const write = layout === "json" ? createJsonLayout(options, values) : createPrettyLayout(options, values);
+  return {
+    transform(info: Logform.TransformableInfo) {
+      const given = info as Info;
+      if (!isEnabled(String(given[LEVEL]))) return false;
+      given[MESSAGE] = write(lineOf(given));
+      return given;
+    },
+  };
+}
+
+function lineOf(info: Info): Line {
+  const level = String(info[LEVEL]);
+  const splat = info[SPLAT];
+  const beside: unknown = Array.isArray(splat) ? splat[0] : undefined;
+  if (info instanceof Error) return { level, message: info.message, fields: {}, stack: errorText(info) };
+  const { message } = info as { readonly message: unknown };
+  if (message instanceof Error) {
+    return { level, message: message.message, fields: info, stack: errorText(message) };
+  }
+  // winston has copied this error's properties into the info: only what it says may be written.
+  if (beside instanceof Error) return { level, message: String(message), fields: {}, stack: errorText(beside) };
+  // winston does not look at the fields of a message that has a % in it like printf's.
+  const fields = typeof beside === "object" && beside !== null && !isMerged(beside, info) ? beside : info;
+  const { stack } = fields as { readonly stack?: unknown };
+  return { level, message: textOf(message), fields, stack: typeof stack === "string" ? stack : undefined };
+}
+
+function isMerged(beside: object, info: Info): boolean {
+  for (const key in beside) return key in info;
+  return true;
+}
+
+function textOf(message: unknown): string {
+  if (typeof message === "string") return message;
+  return message === undefined ? "" : typeof message === "object" ? "[object]" : String(message);
+}
+
+/** These are the line's own; a field of the same name is written with a `_` behind it. */
+const OWN = ["timestamp", "level", "message", "stack"];
+const SKIPPED: ReadonlySet<string> = new Set(["level", "message", "stack"]);
+
+function createJsonLayout({ fixed, context, limits }: LineFormatOptions, values: JsonValues): (line: Line) => string {
+  const head = Object.entries(fixed).map(([key, value]) => `,${toJson(key)}:${toJson(value)}`);
+  const sameInEveryLine = head.join("");
+  const own = new Set([...OWN, ...Object.keys(fixed)]);
+  const now = createClock();
+
+  return ({ level, message, fields, stack }) => {
+    let line = `{"timestamp":"${now()}","level":${values.quote(level)},"message":${values.quote(message)}${sameInEveryLine}`;
+    const add = (key: string, value: unknown, name: string) => {
+      if (line.length > limits.maxLineLength) return;
+      const json = values.field(key, value);
+      if (json !== undefined) line += `,${values.quote(name)}:${json}`;
+    };
+    const about = contextOf(context);
+    for (const key in about) add(key, readProperty(about, key), key);
+    for (const key of Object.keys(fields)) {
+      if (SKIPPED.has(key)) continue;
+      add(key, readProperty(fields, key), own.has(key) || (about !== undefined && key in about) ? `${key}_` : key);
+    }
+    if (stack !== undefined) line += `,"stack":${values.quote(stack)}`;
+    if (line.length > limits.maxLineLength) line += ',"truncated":true';
+    return `${line}}`;
+  };
+}
+
+const COLORS: Readonly<Record<string, string>> = { error: "31", warn: "33", info: "32", debug: "34" };
+
+function createPrettyLayout(
+  { colors, context, limits }: LineFormatOptions,
+  values: JsonValues,
+): (line: Line) => string {
+  const now = createClock();
+  const paint = (level: string) => {
+    const color = colors ? COLORS[level] : undefined;
+    return color === undefined ? level : `\u001b[${color}m${level}\u001b[39m`;
+  };
+
+  return ({ level, message, fields, stack }) => {
+    let line = `${now().slice(11, 23)} ${paint(printable(level))} ${printable(values.text(message))}`;
+    const add = (key: string, value: unknown) => {
+      if (line.length > limits.maxLineLength) return;
+      const json = values.field(key, value);
+      if (json === undefined) return;
+      const shown = json.startsWith('"') ? printable(JSON.parse(json), isError(value)) : json;
+      line += ` ${printable(values.text(key))}=${shown}`;
+    };
+    for (const key of Object.keys(fields)) if (!SKIPPED.has(key)) add(key, readProperty(fields, key));
+    const about = contextOf(context);
+    for (const key in about) add(key, readProperty(about, key));
+    if (stack !== undefined) line += `\n${printable(values.text(stack), true)}`;
+    return line;
+  };
+}
+
+const ACTING_ON_TERMINALS = /[\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069]/gu;
+
+/** Without what acts on a terminal. A stack keeps its line ends; nothing else may look like a second line. */
+function printable(text: string, isStack = false): string {
+  return text.replace(ACTING_ON_TERMINALS, (character) =>
+    isStack && (character === "\n" || character === "\t") ? character : toJson(character).slice(1, -1),
+  );
+}
+
+function contextOf(context: () => object | undefined): object | undefined {
+  try {
+    return context();
+  } catch {
+    return undefined;
+  }
+}
+
+/** The time in UTC as RFC 3339, to the millisecond; what is the same within a second is made once. */
+function createClock(): () => string {
+  let second = Number.NaN;
+  let start = "";
+  return () => {
+    const now = Date.now();
+    const current = Math.floor(now / 1_000);
+    if (current !== second) {
+      second = current;
+      start = new Date(now).toISOString().slice(0, 20);
+    }
+    return `${start}${String(now - current * 1_000).padStart(3, "0")}Z`;
+  };
+}
