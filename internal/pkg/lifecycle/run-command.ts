@@ -1,8 +1,6 @@
 import { MigrationError } from "@grpc-service-template/prisma-migrations";
+import { EXIT, ExitError } from "@grpc-service-template/service-lifecycle";
 import { ConfigError } from "#internal/pkg/config/load-config.ts";
-
-/** The exit codes of sysexits.h that the commands use. */
-const EXIT = { usage: 64, schema: 65, crash: 70, portInUse: 71, configuration: 78 } as const;
 
 export type Commands = Readonly<Record<string, () => Promise<void>>>;
 
@@ -26,19 +24,20 @@ export async function runCommand(program: string, commands: Commands, args = pro
 }
 
 function explain(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof MigrationError) return error.message;
+  if (!(error instanceof Error)) return String(error);
   if (isPortInUse(error)) {
     return `port ${error.port} is in use; stop what listens there or choose another (PORT, ADMIN_PORT)`;
   }
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return exitCodeOf(error) === EXIT.crash ? (error.stack ?? error.message) : error.message;
 }
 
 function exitCodeOf(error: unknown): number {
+  if (error instanceof ExitError) return error.exitCode;
   if (error instanceof ConfigError) return EXIT.configuration;
-  if (error instanceof MigrationError) return EXIT.schema;
-  return isPortInUse(error) ? EXIT.portInUse : EXIT.crash;
+  if (error instanceof MigrationError) return EXIT.data;
+  return error instanceof Error && "syscall" in error && error.syscall === "listen" ? EXIT.system : EXIT.crash;
 }
 
-function isPortInUse(error: unknown): error is Error & { readonly port: number } {
-  return error instanceof Error && "code" in error && error.code === "EADDRINUSE" && "port" in error;
+function isPortInUse(error: Error): error is Error & { readonly port: number } {
+  return "code" in error && error.code === "EADDRINUSE" && "port" in error;
 }
