@@ -2,13 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Health } from "@grpc-service-template/grpc-health";
 import { registerReflection } from "@grpc-service-template/grpc-reflection";
 import { createRpcServer } from "@grpc-service-template/rpc-server";
-import { type Runnable, settlesWithin } from "@grpc-service-template/service-lifecycle";
+import { type Runnable, settlesWithin, startDatabase } from "@grpc-service-template/service-lifecycle";
 import { Registry } from "prom-client";
 import { v7 as uuidv7 } from "uuid";
 import { file_google_rpc_error_details } from "#api/google/rpc/error_details_pb.ts";
 import { UserService } from "#api/user/v1/user_service_pb.ts";
 import { createAdminServer } from "#internal/pkg/admin/admin-server.ts";
-import { startDatabase } from "#internal/pkg/database/start-database.ts";
 import { createServiceHealth } from "#internal/pkg/health/service-health.ts";
 import { createLogger, type Logger } from "#internal/pkg/logger/logger.ts";
 import { createRpcMetrics } from "#internal/pkg/metrics/rpc-metrics.ts";
@@ -151,9 +150,14 @@ interface Preparation {
 }
 
 function prepareDatabase(config: UserServiceConfig, { database, logger, signal }: Preparation): Promise<void> {
-  const { databaseUrl: url, databaseWaitMs: waitMs } = config;
-  const prepare = () => database.prepare(config.migrations, signal);
-  return startDatabase({ check: database.check, prepare, url, waitMs, signal, logger });
+  return startDatabase({
+    check: database.check,
+    prepare: () => database.prepare(config.migrations, signal),
+    url: config.databaseUrl,
+    waitMs: config.databaseWaitMs,
+    signal,
+    onWaiting: (facts) => logger.warn("waiting for the database", facts),
+  });
 }
 
 function createServiceLogger({ logLevel: level, logFormat: format, version }: UserServiceConfig): Logger {

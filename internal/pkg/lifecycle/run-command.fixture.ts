@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { MigrationError } from "@grpc-service-template/prisma-migrations";
+import { EXIT, ExitError } from "@grpc-service-template/service-lifecycle";
 import { ConfigError } from "#internal/pkg/config/load-config.ts";
 import { runCommand } from "./run-command.ts";
 
@@ -14,6 +15,12 @@ export const commands = {
   },
   async unmigrated() {
     throw new MigrationError("pending", "the database is behind");
+  },
+  async unreached() {
+    throw new ExitError("the database does not answer", EXIT.unavailable);
+  },
+  async portRefused() {
+    await once(createServer().listen(0, "192.0.2.1"), "listening");
   },
   async portInUse() {
     const [first, second] = [createServer(), createServer()];

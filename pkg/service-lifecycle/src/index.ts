@@ -3,4 +3,5 @@ export { createReadiness, type Readiness, type ReadinessOptions } from "./readin
 export { runJob } from "./run-job.ts";
 export { type Runnable, runUntilSignal } from "./run-until-signal.ts";
 export { settlesWithin } from "./settles-within.ts";
+export { type StartDatabaseOptions, startDatabase, type WaitingFacts } from "./start-database.ts";
 export { type WaitOptions, waitFor } from "./wait-for.ts";

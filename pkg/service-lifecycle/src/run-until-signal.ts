@@ -80,6 +80,8 @@ export async function runUntilSignal(app: Runnable): Promise<void> {
   } catch (error) {
     fail("closing failed", error);
   }
+  // What was rejected meanwhile, and is handled by nobody, is told at the end of this turn.
+  await new Promise((resolve) => setImmediate(resolve));
   clearTimeout(watchdog);
   if (startFailure) throw startFailure.error;
   process.exit(exitCode);

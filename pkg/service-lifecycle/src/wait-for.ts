@@ -18,15 +18,15 @@ export interface WaitOptions {
 /**
  * Calls `attempt` until it resolves.
  *
- * @throws what `attempt` rejected with last, when the time is over or waiting cannot help; the signal's reason; an Error when
- * the time was over before the first attempt had ended
+ * @throws what `attempt` rejected with last, when the time is over or waiting cannot help; the signal's reason; an Error
+ * with the code ETIMEDOUT when the time was over before the first attempt had ended
  */
 export async function waitFor(attempt: () => Promise<unknown>, options: WaitOptions): Promise<void> {
   const { timeoutMs, intervalMs = 500, signal, isTransient = () => true, reminderMs = 5_000 } = options;
   const started = performance.now();
   const waitedMs = () => Math.round(performance.now() - started);
   let told: { readonly reason: string; readonly atMs: number } | undefined;
-  let lastError: unknown = new Error(`no answer within ${timeoutMs} ms`);
+  let lastError: unknown = Object.assign(new Error(`no answer within ${timeoutMs} ms`), { code: "ETIMEDOUT" });
 
   for (;;) {
     signal?.throwIfAborted();
@@ -51,18 +51,16 @@ export async function waitFor(attempt: () => Promise<unknown>, options: WaitOpti
 
 /** False when `ms` are over first; rejects when the signal fires first. */
 async function resolvesInTime(promise: Promise<unknown>, ms: number | undefined, signal: AbortSignal | undefined) {
-  const over = new AbortController();
-  const end = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    end.addEventListener("abort", () => reject(end.reason), { once: true });
-  });
-  const timer = ms === undefined ? undefined : sleep(ms, false, { signal: over.signal });
-  // Neither is looked at once the race is over.
-  timer?.catch(() => {});
-  aborted.catch(() => {});
+  const { promise: outcome, resolve, reject } = Promise.withResolvers<boolean>();
+  const onAbort = () => reject(signal?.reason);
+  const timer = ms === undefined ? undefined : setTimeout(resolve, ms, false);
+  signal?.addEventListener("abort", onAbort);
+  if (signal?.aborted) onAbort();
+  promise.then(() => resolve(true), reject);
   try {
-    return await Promise.race([promise.then(() => true), aborted, ...(timer ? [timer] : [])]);
+    return await outcome;
   } finally {
-    over.abort();
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
   }
 }

@@ -1,16 +1,25 @@
-import { EXIT, ExitError, waitFor } from "@grpc-service-template/service-lifecycle";
-import type { Logger } from "#internal/pkg/logger/logger.ts";
+import { EXIT, ExitError } from "./exit.ts";
+import { waitFor } from "./wait-for.ts";
 
 export interface StartDatabaseOptions {
-  /** Resolves when the database answers. */
+  /** Resolves when the database answers; rejects with an error that has a `code`: an SQLSTATE, or Node's for a socket. */
   readonly check: () => Promise<void>;
   /** Brings the schema to what is needed, or insists that it is there. */
   readonly prepare: () => Promise<void>;
+  /** A PostgreSQL connection URI. Of it, messages name host, port and database. */
   readonly url: string;
   /** How long to wait for a database that is not up yet, in milliseconds. */
   readonly waitMs: number;
   readonly signal?: AbortSignal | undefined;
-  readonly logger: Logger;
+  /** Told why the database is waited for: at first, when the reason changes, and every 5 s. */
+  readonly onWaiting: (facts: WaitingFacts) => void;
+}
+
+export interface WaitingFacts {
+  /** `host:port/name` */
+  readonly database: string;
+  readonly reason: string;
+  readonly waitedMs: number;
 }
 
 /** What waiting does not mend, by SQLSTATE: 28 invalid authorization, 42501 a missing right, 3D000 no such database. */
@@ -25,10 +34,11 @@ const FINAL: Readonly<Record<string, { readonly exitCode: number; readonly advic
 const TRANSIENT = /^(08|53|57P)|^E|_/;
 
 /**
- * Waits until the database is up, saying why, and prepares it.
+ * Waits until a PostgreSQL database is up, saying why, and prepares it.
+ *
  * @throws ExitError when it cannot be used as it is; what `prepare` throws; the signal's reason
  */
-export async function startDatabase({ check, prepare, url, waitMs, signal, logger }: StartDatabaseOptions) {
+export async function startDatabase({ check, prepare, url, waitMs, signal, onWaiting }: StartDatabaseOptions) {
   const { host, pathname } = new URL(url);
   const database = `${host}${pathname}`;
   try {
@@ -36,8 +46,7 @@ export async function startDatabase({ check, prepare, url, waitMs, signal, logge
       timeoutMs: waitMs,
       signal,
       isTransient: (error) => TRANSIENT.test(codeOf(error)),
-      onWaiting: (error, waitedMs) =>
-        logger.warn("waiting for the database", { database, reason: text(error), waitedMs }),
+      onWaiting: (error, waitedMs) => onWaiting({ database, reason: text(error), waitedMs }),
     });
     await prepare();
   } catch (error) {
