@@ -98,7 +98,10 @@ export default {
       comment: "cmd parses the command and calls the app; whatever else it needed would belong in the app.",
       severity: "error",
       from: { path: "^cmd/([^/]+)/", pathNot: TEST },
-      to: { path: "^(internal|pkg)/", pathNot: ["^internal/app/$1/(app|config)\\.ts$", "^internal/pkg/lifecycle/"] },
+      to: {
+        path: "^(internal|pkg)/",
+        pathNot: ["^internal/app/$1/(app|config)\\.ts$", "^(internal/pkg/lifecycle|pkg/service-lifecycle)/"],
+      },
     },
     confined(
       "prisma-stays-with-the-database",

@@ -26,7 +26,7 @@ dev: $(INSTALLED) ## The same, restarted in about a second when a source or a .p
 	@exec node scripts/run.ts $(SERVICE) --watch
 
 .PHONY: proto
-proto: $(INSTALLED) ## Generate what follows from .proto files, Prisma schemas and options
+proto: $(INSTALLED) ## Generate what follows from .proto files, Prisma schemas and code
 	@scripts/generate.sh
 
 .PHONY: migration
@@ -100,7 +100,7 @@ clean: ## Remove what was installed, built and stored, the embedded PostgreSQL's
 ##@ Less often
 
 .PHONY: proto-fresh
-proto-fresh: $(INSTALLED) # Fail when generated code differs from what its sources give
+proto-fresh: $(INSTALLED) # Fail when generated code or documents differ from what their sources give
 	@scripts/generate.sh --check
 
 .PHONY: proto-breaking

@@ -1,6 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+
+const MAIN = "cmd/user-service/main.ts";
 
 export type LogLine = { readonly message: string; readonly level: string } & Readonly<Record<string, unknown>>;
 
@@ -15,12 +17,27 @@ export interface ServiceProcess {
   stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals | null>;
 }
 
-/** Starts the service on free ports and resolves when it serves. Rejects with what it printed when it ends before. */
-export async function startService(
-  env: NodeJS.ProcessEnv,
-  program = "cmd/user-service/main.ts",
-): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [program, "serve"], {
+/** A run of the service, from its first line to its exit code. */
+export interface Run {
+  readonly log: readonly LogLine[];
+  /** What it has written to standard error so far. */
+  readonly stderr: () => string;
+  /** Resolves to the first line that it logs with this message. */
+  logged(message: string): Promise<LogLine>;
+  signal(name: NodeJS.Signals): void;
+  /** The exit code, or the name of the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals | null>;
+}
+
+export interface RunOptions {
+  /** The default is the user service's. */
+  readonly program?: string;
+  readonly command?: string;
+}
+
+/** Runs a command of the service, on free ports unless `env` says otherwise. */
+export function runService(env: NodeJS.ProcessEnv, { program = MAIN, command = "serve" }: RunOptions = {}): Run {
+  const child = spawn(process.execPath, [program, command], {
     env: {
       PATH: process.env.PATH,
       APP_ENV: "test",
@@ -31,38 +48,45 @@ export async function startService(
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
   const log: LogLine[] = [];
-  const { port, adminPort } = await serving(child, log);
-
+  let stderr = "";
+  const lines = createInterface(child.stdout);
+  lines.on("line", (text) => log.push(JSON.parse(text)));
+  child.stderr.on("data", (chunk) => {
+    stderr += chunk;
+  });
+  const exited = once(child, "close").then(([code, endedBy]) => code ?? endedBy);
   return {
-    port,
-    adminPort,
-    baseUrl: `http://127.0.0.1:${port}`,
     log,
-    async stop(signal = "SIGTERM") {
-      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
-      const [code, endedBy] = await exit;
-      return code ?? endedBy;
+    stderr: () => stderr,
+    async logged(message) {
+      for (;;) {
+        const line = log.find((each) => each.message === message);
+        if (line) return line;
+        const event = await Promise.race([once(lines, "line"), exited.then((code) => ({ code }))]);
+        if ("code" in event && !log.some((each) => each.message === message)) {
+          throw new Error(`ended with ${event.code} without "${message}"\n${stderr}${JSON.stringify(log)}`);
+        }
+      }
     },
+    signal: (name) => child.kill(name),
+    exited,
   };
 }
 
-function serving(child: ChildProcess, log: LogLine[]): Promise<{ port: number; adminPort: number }> {
-  const { stdout, stderr } = child;
-  if (!stdout || !stderr) throw new Error("the service was started without pipes");
-  let errors = "";
-  stderr.on("data", (chunk) => {
-    errors += chunk;
-  });
-  return new Promise((resolve, reject) => {
-    let ports = { port: 0, adminPort: 0 };
-    createInterface(stdout).on("line", (text) => {
-      const line: LogLine = JSON.parse(text);
-      log.push(line);
-      if (line.message === "listening") ports = { port: Number(line.port), adminPort: Number(line.adminPort) };
-      if (line.message === "serving") resolve(ports);
-    });
-    child.once("exit", (code) => reject(new Error(`the service ended with ${code}\n${errors}${JSON.stringify(log)}`)));
-  });
+/** Starts the service on free ports and resolves when it serves. Rejects with what it printed when it ends before. */
+export async function startService(env: NodeJS.ProcessEnv, program = MAIN): Promise<ServiceProcess> {
+  const run = runService(env, { program });
+  await run.logged("serving");
+  const { port, adminPort } = await run.logged("listening");
+  return {
+    port: Number(port),
+    adminPort: Number(adminPort),
+    baseUrl: `http://127.0.0.1:${port}`,
+    log: run.log,
+    stop(signal = "SIGTERM") {
+      run.signal(signal);
+      return run.exited;
+    },
+  };
 }

@@ -49,6 +49,86 @@ async function connect(): Promise<pg.Client & AsyncDisposable> {
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
 }
 
+describe("a signal", () => {
+  const reason = new Error("stop");
+  /** Waits until a connection of a runner waits for a lock of this type. */
+  const untilWaiting = (locktype: string) =>
+    expect
+      .poll(
+        () =>
+          query(`SELECT FROM pg_locks WHERE NOT granted AND locktype = '${locktype}'
+                           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`),
+        { timeout: 10_000 },
+      )
+      .toHaveLength(1);
+
+  test("ends the wait for another process that migrates, of which is told", async () => {
+    await addMigration("1_users", USERS);
+    await using other = await connect();
+    await other.query("SELECT pg_advisory_lock(72707369)");
+    const stop = new AbortController();
+    const waiting = Promise.withResolvers<void>();
+    const migrating = migrate({ url, migrationsDir, signal: stop.signal, onWaiting: waiting.resolve });
+    migrating.catch(() => {});
+    await waiting.promise;
+    await untilWaiting("advisory");
+    stop.abort(reason);
+    await expect(migrating).rejects.toBe(reason);
+    expect(await tableExists("users")).toBe(false);
+  });
+
+  test("undoes the migration at hand, keeps those before it, and the next run goes on there", async () => {
+    await addMigration("1_users", USERS);
+    await addMigration("2_emails", `CREATE TABLE emails (id int);\n${EMAILS}`);
+    const stop = new AbortController();
+    await using other = await connect();
+    const migrating = migrate({
+      url,
+      migrationsDir,
+      signal: stop.signal,
+      onApplied: () => other.query("BEGIN; LOCK TABLE users"),
+      lockTimeoutMs: 60_000,
+    });
+    migrating.catch(() => {});
+    await untilWaiting("relation");
+    stop.abort(reason);
+    await expect(migrating).rejects.toBe(reason);
+    await other.query("ROLLBACK");
+    expect(await tableExists("users")).toBe(true);
+    expect(await tableExists("emails")).toBe(false);
+    expect(await migrate({ url, migrationsDir })).toEqual({ applied: ["2_emails"], newer: [] });
+  });
+
+  test("lets a migration end that could leave a part of it behind", async () => {
+    await addMigration(
+      "1_users",
+      "CREATE TABLE users (id int); COMMIT; SELECT pg_sleep(0.3); CREATE TABLE emails (id int);",
+    );
+    await addMigration("2_more", "CREATE TABLE more (id int);");
+    const stop = new AbortController();
+    const migrating = migrate({ url, migrationsDir, signal: stop.signal });
+    migrating.catch(() => {});
+    await expect.poll(() => tableExists("users")).toBe(true);
+    stop.abort(reason);
+    await expect(migrating).rejects.toBe(reason);
+    expect(await tableExists("emails")).toBe(true);
+    expect(await migrationStatus({ url, migrationsDir })).toMatchObject({ applied: ["1_users"], pending: ["2_more"] });
+  });
+
+  test("that has fired lets nothing begin", async () => {
+    await addMigration("1_users", USERS);
+    await expect(migrate({ url, migrationsDir, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(await tableExists("_prisma_migrations")).toBe(false);
+  });
+
+  test("that never fires changes nothing", async () => {
+    await addMigration("1_users", USERS);
+    const { signal } = new AbortController();
+    expect(await migrate({ url, migrationsDir, signal })).toMatchObject({ applied: ["1_users"] });
+    expect(await migrationStatus({ url, migrationsDir, signal })).toMatchObject({ applied: ["1_users"] });
+  });
+});
+
 describe("migrate", () => {
   test("applies all migrations in order and tells of each", async () => {
     await addMigration("2_emails", EMAILS);

@@ -63,6 +63,33 @@ it("follows the database in /readyz and in the health service, and recovers with
   await expect.poll(seen).toEqual({ readyz: 200, livez: 200, server: SERVING, service: SERVING });
 });
 
+it("says the same in /readyz and in the health service while the database comes and goes", async () => {
+  const health = createClient(Health, createGrpcTransport({ baseUrl: rpcUrl }));
+  const readyz = async () => ((await fetch(`${adminUrl}/readyz`)).status === 200 ? SERVING : NOT_SERVING);
+  const names = ["", "readiness", UserService.typeName];
+  const seen = new Set<number>();
+  let compared = 0;
+
+  for (let round = 0; round < 6; round += 1) {
+    if (round % 2 === 0) proxy.cut();
+    else proxy.mend();
+    const end = performance.now() + 150;
+    while (performance.now() < end) {
+      const before = await readyz();
+      const answers = await Promise.all(names.map(async (service) => (await health.check({ service })).status));
+      // Asked one after the other, they are about the same moment only where nothing has changed meanwhile.
+      if ((await readyz()) !== before) continue;
+      expect(answers).toEqual(names.map(() => before));
+      expect((await health.check({ service: "liveness" })).status).toBe(SERVING);
+      expect((await health.check({ service: "startup" })).status).toBe(SERVING);
+      seen.add(before);
+      compared += 1;
+    }
+  }
+  expect(seen).toEqual(new Set([SERVING, NOT_SERVING]));
+  expect(compared).toBeGreaterThan(10);
+});
+
 it("answers UNAVAILABLE, and nothing of the driver's text, while the database is away", async () => {
   const users = createClient(UserService, createGrpcTransport({ baseUrl: rpcUrl }));
   proxy.cut();

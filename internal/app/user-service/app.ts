@@ -1,16 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createHealth, Health } from "@grpc-service-template/grpc-health";
+import { Health } from "@grpc-service-template/grpc-health";
 import { registerReflection } from "@grpc-service-template/grpc-reflection";
 import { createRpcServer } from "@grpc-service-template/rpc-server";
-import { collectDefaultMetrics, Registry } from "prom-client";
+import { type Runnable, settlesWithin, startDatabase } from "@grpc-service-template/service-lifecycle";
+import { Registry } from "prom-client";
 import { v7 as uuidv7 } from "uuid";
 import { file_google_rpc_error_details } from "#api/google/rpc/error_details_pb.ts";
 import { UserService } from "#api/user/v1/user_service_pb.ts";
 import { createAdminServer } from "#internal/pkg/admin/admin-server.ts";
-import { createReadiness } from "#internal/pkg/health/readiness.ts";
-import type { Runnable } from "#internal/pkg/lifecycle/run-until-signal.ts";
+import { createServiceHealth } from "#internal/pkg/health/service-health.ts";
 import { createLogger, type Logger } from "#internal/pkg/logger/logger.ts";
 import { createRpcMetrics } from "#internal/pkg/metrics/rpc-metrics.ts";
+import { collectRuntimeMetrics } from "#internal/pkg/metrics/runtime-metrics.ts";
 import { createAccessLog } from "#internal/pkg/middleware/access-log.ts";
 import { createDeadlineInterceptor } from "#internal/pkg/middleware/deadline.ts";
 import { createErrorsInterceptor } from "#internal/pkg/middleware/errors.ts";
@@ -30,11 +31,22 @@ export interface AppOverrides {
   /** Makes ids, in ascending order. */
   readonly newId?: () => string;
   readonly now?: () => Date;
+  /** Where the metrics are registered. */
+  readonly registry?: Registry;
 }
 
+/** For what comes after the drain: connections, the database. */
+const CLOSE_MARGIN_MS = 3_000;
+
+/** How long a statement of an aborted call may keep its connection from closing. */
+const ABORTED_STATEMENT_MS = 1_000;
+
 export interface App extends Runnable {
-  /** Migrates the database, listens, and resolves once the service is ready for calls or knows that it is not yet. */
-  start(): Promise<{ readonly port: number; readonly adminPort: number }>;
+  /**
+   * Waits for the database, migrates it, listens, and resolves once the service is ready for calls or knows that it is not
+   * yet. Probes are answered from the beginning.
+   */
+  start(signal?: AbortSignal): Promise<{ readonly port: number; readonly adminPort: number }>;
   /** Stops without losing a call: NOT_SERVING, pause, drain, database. May be called again, and before start. */
   close(): Promise<void>;
 }
@@ -49,17 +61,16 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
     now: overrides.now ?? (() => new Date()),
   });
 
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = overrides.registry ?? new Registry();
+  collectRuntimeMetrics(registry, { service: SERVICE, version: config.version });
 
-  const health = createHealth({ services: [UserService.typeName] });
-  const readiness = createReadiness({
+  const health = createServiceHealth({
+    services: [UserService.typeName],
     check: database.check,
     intervalMs: config.healthIntervalMs,
-    onChange(ready, reason) {
-      health.setAll(ready ? "SERVING" : "NOT_SERVING");
-      logger.info(ready ? "serving" : "not serving", { ...(reason !== undefined && { reason }) });
-    },
+    timeoutMs: config.healthTimeoutMs,
+    unreadyAfterFailures: config.healthFailures,
+    logger,
   });
 
   const onError = (error: unknown) => logger.error("a server could not answer", { error });
@@ -86,27 +97,31 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
     readMaxBytes: 64 * 1024,
     onError,
   });
-  const adminServer = createAdminServer({ registry, isReady: readiness.isReady, logger, onError });
+  const adminServer = createAdminServer({ registry, isReady: health.isReady, logger, onError });
 
-  async function start() {
-    await database.prepare(config.migrations);
-    const { port } = await rpcServer.listen({ port: config.port, host: config.host });
+  async function start(signal?: AbortSignal) {
     const adminPort = await adminServer.listen({ port: config.adminPort, host: config.host });
+    await prepareDatabase(config, { database, logger, signal });
+    signal?.throwIfAborted();
+    const { port } = await rpcServer.listen({ port: config.port, host: config.host });
     logger.info("listening", { port, adminPort });
-    await readiness.start();
+    await health.start();
     return { port, adminPort };
   }
 
   async function stop() {
-    const wasReady = readiness.isReady();
-    readiness.stop();
+    const wasReady = health.isReady();
+    health.stop();
     rpcServer.announceDrain();
     // Load balancers go on sending calls until they have noticed.
     if (wasReady) await sleep(config.drainDelayMs);
     health.close();
     const { abortedCalls } = await rpcServer.drain({ timeoutMs: config.drainTimeoutMs });
     await adminServer.close();
-    await database.close();
+    const closed = database.close();
+    if (abortedCalls === 0) await closed;
+    else if (!(await settlesWithin(closed, ABORTED_STATEMENT_MS)))
+      logger.warn("a statement of an aborted call goes on");
     logger.info("stopped", { abortedCalls });
   }
 
@@ -117,17 +132,40 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
       stopped ??= stop();
       return stopped;
     },
+    closeTimeoutMs: config.drainDelayMs + config.drainTimeoutMs + CLOSE_MARGIN_MS,
+    onFatal: (message, error) => logger.error(message, { error }),
   };
 }
 
-/** Applies the migrations that the database has not seen, whatever `config.migrations` says. Throws MigrationError. */
-export async function migrate(config: UserServiceConfig): Promise<void> {
-  const database = openConfiguredDatabase(config, createServiceLogger(config));
+/**
+ * Applies the migrations that the database has not seen, whatever `config.migrations` says; waits for it as `start` does.
+ * Throws ExitError, MigrationError, the signal's reason.
+ */
+export async function migrate(config: UserServiceConfig, signal?: AbortSignal): Promise<void> {
+  const logger = createServiceLogger(config);
+  const database = openConfiguredDatabase(config, logger);
   try {
-    await database.prepare("apply");
+    await prepareDatabase({ ...config, migrations: "apply" }, { database, logger, signal });
   } finally {
     await database.close();
   }
+}
+
+interface Preparation {
+  readonly database: Database;
+  readonly logger: Logger;
+  readonly signal: AbortSignal | undefined;
+}
+
+function prepareDatabase(config: UserServiceConfig, { database, logger, signal }: Preparation): Promise<void> {
+  return startDatabase({
+    check: database.check,
+    prepare: () => database.prepare(config.migrations, signal),
+    url: config.databaseUrl,
+    waitMs: config.databaseWaitMs,
+    signal,
+    onWaiting: (facts) => logger.warn("waiting for the database", facts),
+  });
 }
 
 function createServiceLogger({ logLevel: level, logFormat: format, version }: UserServiceConfig): Logger {

@@ -47,11 +47,17 @@ const options = {
     doc: "The longest a transaction may do nothing.",
     default: 10_000,
   }),
+  databaseWaitMs: milliseconds({
+    doc: "How long to wait at start for a database that is not up yet.",
+    default: 30_000,
+  }),
   migrations: oneOf(["apply", "refuse"], {
     doc: "What to do at start about migrations that the database has not seen: apply them, or refuse to start.",
     default: "refuse",
   }),
   healthIntervalMs: milliseconds({ doc: "The pause between two checks of the database.", default: 1_000, min: 1 }),
+  healthTimeoutMs: milliseconds({ doc: "The longest a check of the database may take.", default: 1_000 }),
+  healthFailures: count({ doc: "How many checks in a row must fail to make the service not ready.", default: 3 }),
   drainDelayMs: milliseconds({
     doc: "How long to go on serving after saying NOT_SERVING, for load balancers to notice.",
     default: 5_000,

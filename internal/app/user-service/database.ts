@@ -11,7 +11,7 @@ import { createPrismaUserRepository } from "./repository/prisma-user-repository.
 export interface Database {
   readonly users: UserRepository;
   /** Brings the schema to what this release needs (`apply`), or insists that it is there (`refuse`). Throws MigrationError. */
-  prepare(migrations: "apply" | "refuse"): Promise<void>;
+  prepare(migrations: "apply" | "refuse", signal?: AbortSignal): Promise<void>;
   /** Resolves when the database answers. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -29,10 +29,10 @@ export function openDatabase(options: DatabaseOptions, logger: Logger): Database
 
   return {
     users: createPrismaUserRepository(prisma),
-    prepare(migrations) {
+    prepare(migrations, signal) {
       const migrationsDir = findAsset("internal/app/user-service/prisma/migrations");
       const handle = migrations === "apply" ? applyMigrations : requireMigrations;
-      return handle({ url: options.url, migrationsDir }, logger);
+      return handle({ url: options.url, migrationsDir, signal }, logger);
     },
     async check() {
       await pool.query("SELECT 1");

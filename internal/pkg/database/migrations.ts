@@ -10,6 +10,7 @@ import type { Logger } from "#internal/pkg/logger/logger.ts";
 export async function applyMigrations(options: MigrationOptions, logger: Logger): Promise<void> {
   const { newer } = await migrate({
     ...options,
+    onWaiting: () => logger.info("waiting for another process that migrates the database"),
     onApplied: (migration, durationMs) => logger.info("migration applied", { migration, durationMs }),
   });
   warnOfNewer(newer, logger);

@@ -10,6 +10,8 @@ export interface ErrorOptions {
   readonly message: string;
   /** Further facts for programs (ErrorInfo.metadata). Reaches the client. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Where the same may succeed later: how long a client should wait before it tries again, in milliseconds (RetryInfo). */
+  readonly retryAfterMs?: number;
   /** What led to it. Logged where the error is logged, never sent. */
   readonly cause?: unknown;
 }
@@ -17,12 +19,14 @@ export interface ErrorOptions {
 export abstract class DomainError extends Error {
   readonly reason: string;
   readonly metadata: Readonly<Record<string, string>>;
+  readonly retryAfterMs: number | undefined;
 
-  constructor({ reason, message, metadata = {}, cause }: ErrorOptions) {
+  constructor({ reason, message, metadata = {}, retryAfterMs, cause }: ErrorOptions) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = new.target.name;
     this.reason = reason;
     this.metadata = metadata;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -89,12 +93,10 @@ export class PermissionDenied extends DomainError {}
 export class DeadlineExceeded extends DomainError {}
 
 abstract class RetryableError extends DomainError {
-  /** How long a client should wait before it tries the same again, in milliseconds. */
-  readonly retryAfterMs: number;
+  declare readonly retryAfterMs: number;
 
   constructor(options: ErrorOptions & { readonly retryAfterMs: number }) {
     super(options);
-    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { ConfigError } from "@grpc-service-template/config";
 import { MigrationError } from "@grpc-service-template/prisma-migrations";
+import { EXIT, ExitError } from "@grpc-service-template/service-lifecycle";
 import { runCommand } from "./run-command.ts";
 
 /** Commands that end in every way there is. Run as a program, it is called `fixture`. */
@@ -14,6 +15,12 @@ export const commands = {
   },
   async unmigrated() {
     throw new MigrationError("pending", "the database is behind");
+  },
+  async unreached() {
+    throw new ExitError("the database does not answer", EXIT.unavailable);
+  },
+  async portRefused() {
+    await once(createServer().listen(0, "192.0.2.1"), "listening");
   },
   async portInUse() {
     const [first, second] = [createServer(), createServer()];

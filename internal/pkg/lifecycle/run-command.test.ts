@@ -48,7 +48,7 @@ async function runHere(args: readonly string[]): Promise<Outcome> {
 }
 
 const USAGE =
-  /^usage: fixture \[succeed \| misconfigured \| unmigrated \| portInUse \| crash \| throwText \| throwBareError\] \[--option=value \.\.\.\]\n$/;
+  /^usage: fixture \[succeed \| misconfigured \| unmigrated \| unreached \| portRefused \| portInUse \| crash \| throwText \| throwBareError\] \[--option=value \.\.\.\]\n$/;
 
 describe.each([
   { where: "as a process of its own", run: runProcess },
@@ -88,6 +88,20 @@ describe.each([
       stdout: "",
       stderr: "fixture: the database is behind\n",
     });
+  });
+
+  test("an error that brings its exit code exits with that, and prints its line", async () => {
+    await expect(run(["unreached"])).resolves.toEqual({
+      code: 69,
+      stdout: "",
+      stderr: "fixture: the database does not answer\n",
+    });
+  });
+
+  test("an address that cannot be listened on exits with 71 and prints why, without a stack", async () => {
+    const { code, stderr } = await run(["portRefused"]);
+    expect(code).toBe(71);
+    expect(stderr).toMatch(/^fixture: listen E[A-Z]+: .* 192\.0\.2\.1\n$/);
   });
 
   test("a port in use exits with 71 and prints which, and which variables choose another", async () => {

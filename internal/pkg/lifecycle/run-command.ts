@@ -1,9 +1,7 @@
 import { ConfigError } from "@grpc-service-template/config";
 import { redactText } from "@grpc-service-template/logging";
 import { MigrationError } from "@grpc-service-template/prisma-migrations";
-
-/** The exit codes of sysexits.h that the commands use. */
-const EXIT = { usage: 64, schema: 65, crash: 70, portInUse: 71, configuration: 78 } as const;
+import { EXIT, ExitError } from "@grpc-service-template/service-lifecycle";
 
 /** Each gets the arguments after its name. */
 export type Commands = Readonly<Record<string, (args: readonly string[]) => Promise<void>>>;
@@ -29,19 +27,22 @@ export async function runCommand(program: string, commands: Commands, args = pro
 }
 
 function explain(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof MigrationError) return error.message;
+  if (!(error instanceof Error)) return redactText(String(error));
+  // It has masked what is secret itself, and shows what a URL looks like.
+  if (error instanceof ConfigError) return error.message;
   if (isPortInUse(error)) {
     return `port ${error.port} is in use; stop what listens there or choose another (PORT, ADMIN_PORT)`;
   }
-  return redactText(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return redactText(exitCodeOf(error) === EXIT.crash ? (error.stack ?? error.message) : error.message);
 }
 
 function exitCodeOf(error: unknown): number {
+  if (error instanceof ExitError) return error.exitCode;
   if (error instanceof ConfigError) return EXIT.configuration;
-  if (error instanceof MigrationError) return EXIT.schema;
-  return isPortInUse(error) ? EXIT.portInUse : EXIT.crash;
+  if (error instanceof MigrationError) return EXIT.data;
+  return error instanceof Error && "syscall" in error && error.syscall === "listen" ? EXIT.system : EXIT.crash;
 }
 
-function isPortInUse(error: unknown): error is Error & { readonly port: number } {
-  return error instanceof Error && "code" in error && error.code === "EADDRINUSE" && "port" in error;
+function isPortInUse(error: Error): error is Error & { readonly port: number } {
+  return "code" in error && error.code === "EADDRINUSE" && "port" in error;
 }

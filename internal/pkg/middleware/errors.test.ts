@@ -131,14 +131,81 @@ test("a class derived from one of the taxonomy's has the code of that one", asyn
   await expect(client().echo({})).rejects.toMatchObject({ code: Code.FailedPrecondition });
 });
 
-test("a ConnectError passes as it is", async () => {
-  const detail = { desc: EchoService.method.echo.output, value: { text: "detail" } };
-  const { client, lines } = await startThrowing(new ConnectError("so be it", Code.OutOfRange, undefined, [detail]));
+test("Aborted may say when to retry", async () => {
+  const { client } = await startThrowing(new Aborted({ ...options, retryAfterMs: 250 }));
   const received = await catchError(client().echo({}));
-  expect(received).toMatchObject({ code: Code.OutOfRange, rawMessage: "so be it" });
-  expect(received.findDetails(EchoService.method.echo.output)).toMatchObject([{ text: "detail" }]);
-  expect(received.details).toHaveLength(1);
-  expect(lines).toEqual([]);
+  expect(detailsOf(received)).toMatchObject({
+    ...NO_DETAILS,
+    errorInfo,
+    retryInfo: [{ retryDelay: { seconds: 0n, nanos: 250_000_000 } }],
+  });
+});
+
+describe("a ConnectError", () => {
+  test("keeps its code, text and details, and has an ErrorInfo with the name of its code", async () => {
+    const detail = { desc: EchoService.method.echo.output, value: { text: "detail" } };
+    const { client, lines } = await startThrowing(new ConnectError("so be it", Code.OutOfRange, undefined, [detail]));
+    const received = await catchError(client().echo({}));
+    expect(received).toMatchObject({ code: Code.OutOfRange, rawMessage: "so be it" });
+    expect(received.findDetails(EchoService.method.echo.output)).toMatchObject([{ text: "detail" }]);
+    expect(received.findDetails(ErrorInfoSchema)).toMatchObject([
+      { reason: "OUT_OF_RANGE", domain: "echo", metadata: {} },
+    ]);
+    expect(received.details).toHaveLength(2);
+    expect(lines).toEqual([]);
+  });
+
+  test("that has an ErrorInfo passes as it is", async () => {
+    const detail = { desc: ErrorInfoSchema, value: { reason: "ITS_OWN", domain: "elsewhere" } };
+    const { client } = await startThrowing(new ConnectError("so be it", Code.Unavailable, undefined, [detail]));
+    const received = await catchError(client().echo({}));
+    expect(received.details).toHaveLength(1);
+    expect(received.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "ITS_OWN", domain: "elsewhere" }]);
+  });
+
+  test.each(PROTOCOLS)("of a deadline has it over %s, in unary calls and in streams", async (protocol) => {
+    const { client } = await start({
+      echo: () => new Promise(() => {}),
+      async *echoServerStream() {
+        yield {};
+        await new Promise(() => {});
+      },
+    });
+    // Told to the server alone: a client that knew of it would give up by itself.
+    const timeout = protocol === "connect" ? ["connect-timeout-ms", "60"] : ["grpc-timeout", "60m"];
+    const options = { headers: Object.fromEntries([timeout]) };
+    const calls = [
+      () => client(protocol).echo({}, options),
+      () => collect(client(protocol).echoServerStream({}, options)),
+    ];
+    for (const call of calls) {
+      const received = await catchError(call());
+      expect(received.code).toBe(Code.DeadlineExceeded);
+      expect(received.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "DEADLINE_EXCEEDED", domain: "echo" }]);
+    }
+  });
+
+  test("of a shutdown has it, and a RetryInfo: another instance may answer", async () => {
+    const { client, server } = await start({ echo: () => new Promise(() => {}) });
+    const connected = client();
+    const answers = [catchError(connected.echo({})), catchError(connected.echo({}))];
+    await collect(connected.echoServerStream({ count: 1 })); // By now the others run.
+    await server.drain({ timeoutMs: 0 });
+    for (const received of await Promise.all(answers)) {
+      expect(received.code).toBe(Code.Unavailable);
+      expect(received.details).toHaveLength(2);
+      expect(detailsOf(received)).toMatchObject({
+        errorInfo: [{ reason: "UNAVAILABLE", domain: "echo" }],
+        retryInfo: [{ retryDelay: { seconds: 0n, nanos: 500_000_000 } }],
+      });
+    }
+  });
+
+  test("of a method that is not implemented has it", async () => {
+    const { client } = await startThrowing(new ConnectError("not implemented", Code.Unimplemented));
+    const received = await catchError(client().echo({}));
+    expect(received.findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "UNIMPLEMENTED", domain: "echo" }]);
+  });
 });
 
 describe("what is unknown", () => {

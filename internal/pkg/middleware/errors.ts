@@ -31,8 +31,9 @@ export interface ErrorsOptions {
 }
 
 /**
- * Turns what handlers throw into what clients may know: a DomainError into its code and details (AIP-193), a
- * ConnectError as it is, anything else into INTERNAL that says nothing but the request id.
+ * Turns what handlers throw into what clients may know: a DomainError into its code and details (AIP-193), anything else
+ * into INTERNAL that says nothing but the request id. A ConnectError (a deadline, a shutdown, a method that is not implemented)
+ * stays what it is, but that it has an ErrorInfo too.
  */
 export function createErrorsInterceptor(options: ErrorsOptions): Interceptor {
   return (next) => async (request) => {
@@ -56,7 +57,7 @@ async function* mapStreamErrors<T>(messages: AsyncIterable<T>, options: ErrorsOp
 }
 
 function toConnectError(error: unknown, { domain, logger }: ErrorsOptions): ConnectError {
-  if (error instanceof ConnectError) return error;
+  if (error instanceof ConnectError) return withErrorInfo(error, domain);
   if (error instanceof DomainError) {
     return new ConnectError(error.message, codeOf(error), undefined, detailsOf(error, domain), error);
   }
@@ -71,10 +72,28 @@ function toConnectError(error: unknown, { domain, logger }: ErrorsOptions): Conn
   );
 }
 
+/** What says of a ConnectError's code what an error of ours would: its reason is the code's name. A copy: calls may share it. */
+function withErrorInfo(error: ConnectError, domain: string): ConnectError {
+  if (error.findDetails(ErrorInfoSchema).length > 0) return error;
+  const details = [detail(ErrorInfoSchema, { reason: reasonOf(error.code), domain })];
+  if (error.code === Code.Unavailable) details.push(retryInfo(RETRY_ELSEWHERE_MS));
+  const copy = new ConnectError(error.rawMessage, error.code, error.metadata, details, error.cause);
+  copy.details.push(...error.details);
+  return copy;
+}
+
+/** Another instance may answer at once; all clients of this one should not ask it at the same time. */
+const RETRY_ELSEWHERE_MS = 500;
+
+/** The ErrorInfo.reason of an error that has none of its own: `DEADLINE_EXCEEDED`. */
+export function reasonOf(code: Code): string {
+  return Code[code].replace(/(?<=[a-z])[A-Z]/g, "_$&").toUpperCase();
+}
+
 type DomainErrorClass = abstract new (...args: never[]) => DomainError;
 
-/** The one table from error to status code. */
-const CODES: ReadonlyMap<DomainErrorClass, Code> = new Map<DomainErrorClass, Code>([
+/** The one table from error to status code; docs/errors.md is written from it. */
+export const CODES: ReadonlyMap<DomainErrorClass, Code> = new Map<DomainErrorClass, Code>([
   [InvalidArgument, Code.InvalidArgument],
   [NotFound, Code.NotFound],
   [AlreadyExists, Code.AlreadyExists],
@@ -109,8 +128,10 @@ function detailsOf(error: DomainError, domain: string): Detail[] {
     const { type, name } = error.resource;
     details.push(detail(ResourceInfoSchema, { resourceType: type, resourceName: name }));
   }
-  if (error instanceof Unavailable || error instanceof ResourceExhausted) {
-    details.push(detail(RetryInfoSchema, { retryDelay: durationFromMs(error.retryAfterMs) }));
-  }
+  if (error.retryAfterMs !== undefined) details.push(retryInfo(error.retryAfterMs));
   return details;
+}
+
+function retryInfo(delayMs: number): Detail {
+  return detail(RetryInfoSchema, { retryDelay: durationFromMs(delayMs) });
 }

@@ -275,3 +275,19 @@ describe("close", () => {
     expect((await client.check({})).status).toBe(WireStatus.NOT_SERVING);
   });
 });
+
+describe("independent names", () => {
+  it("are changed by set alone, also after the shutdown", async () => {
+    const { health } = setup({ services: [userService], independent: ["liveness"] });
+    expect(health.get("liveness")).toBe("NOT_SERVING");
+    health.setAll("SERVING");
+    expect(health.get(userService)).toBe("SERVING");
+    expect(health.get("liveness")).toBe("NOT_SERVING");
+    health.set("liveness", "SERVING");
+    health.setAll("NOT_SERVING");
+    health.close();
+    expect(health.get("liveness")).toBe("SERVING");
+    health.set("liveness", "NOT_SERVING");
+    expect(health.get("liveness")).toBe("NOT_SERVING");
+  });
+});

@@ -15,6 +15,11 @@ export interface HealthOptions {
    * The empty name, which stands for the server as a whole, is always known. Default: no others.
    */
   readonly services?: readonly string[];
+  /**
+   * Names known from the start that only `set` changes: `setAll`, `shutdown` and `close` leave them alone. For what does not
+   * follow the readiness, such as `liveness`. NOT_SERVING until set. Default: none.
+   */
+  readonly independent?: readonly string[];
 }
 
 /** Holds the status of each service and answers `grpc.health.v1.Health` from it. */
@@ -23,11 +28,17 @@ export interface HealthServer {
   readonly service: ServiceImpl<typeof Health>;
   /** The status of a service, of the server as a whole when called without a name; undefined when the name is unknown. */
   get(service?: string): ServingStatus | undefined;
-  /** Sets a service's status and tells its watchers; makes the name known if it was not. Ignored after `shutdown`. */
+  /**
+   * Sets a service's status and tells its watchers; makes the name known if it was not. After `shutdown` ignored, but for
+   * independent names.
+   */
   set(service: string, status: ServingStatus): void;
-  /** Sets the status of every known name, the empty one included. Ignored after `shutdown`. */
+  /** Sets the status of every known name, the empty one included, but for independent ones. Ignored after `shutdown`. */
   setAll(status: ServingStatus): void;
-  /** Every known name becomes NOT_SERVING, for good: later sets are ignored. Watch streams stay open. May be called again. */
+  /**
+   * Every known name, but for independent ones, becomes NOT_SERVING, for good: later sets are ignored. Watch streams stay
+   * open. May be called again.
+   */
   shutdown(): void;
   /**
    * `shutdown`, and every Watch stream, those that start later included, ends with UNAVAILABLE once its client was sent
@@ -47,7 +58,8 @@ const maxListedServices = 100;
  */
 export function createHealth(options: HealthOptions = {}): HealthServer {
   const statuses = new Map<string, ServingStatus>();
-  for (const name of ["", ...(options.services ?? [])]) {
+  const independent = new Set(options.independent);
+  for (const name of ["", ...(options.services ?? []), ...independent]) {
     statuses.set(name, "NOT_SERVING");
   }
   // One broadcast for all names: statuses change a few times in a process' life, and a watcher of another name just
@@ -61,7 +73,9 @@ export function createHealth(options: HealthOptions = {}): HealthServer {
       return;
     }
     for (const name of statuses.keys()) {
-      statuses.set(name, status);
+      if (!independent.has(name)) {
+        statuses.set(name, status);
+      }
     }
     changes.notify();
   }
@@ -113,7 +127,8 @@ export function createHealth(options: HealthOptions = {}): HealthServer {
     get: (service = "") => statuses.get(service),
 
     set(service, status) {
-      if (!isShutDown && statuses.get(service) !== status) {
+      const isFixed = isShutDown && !independent.has(service);
+      if (!isFixed && statuses.get(service) !== status) {
         statuses.set(service, status);
         changes.notify();
       }

@@ -20,6 +20,11 @@ export interface MigrationOptions {
   readonly migrationsDir: string;
   /** How long to wait for a connection, in milliseconds. The default is 5,000. */
   readonly connectTimeoutMs?: number;
+  /**
+   * Ends the call, which rejects with the signal's reason and leaves nothing half-done: the migration at hand is cancelled as a
+   * whole (one that could leave a part behind runs to its end), those before it stay applied.
+   */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface MigrateOptions extends MigrationOptions {
@@ -30,6 +35,8 @@ export interface MigrateOptions extends MigrationOptions {
    * A migration may set its own (`SET lock_timeout = …`). The default is 10,000. There is no limit to how long a statement runs.
    */
   readonly lockTimeoutMs?: number;
+  /** Told once that another process migrates the database, and that its end is waited for. */
+  readonly onWaiting?: () => void;
   /** Told of every migration once it is applied. */
   readonly onApplied?: (name: string, durationMs: number) => void;
 }
@@ -85,17 +92,18 @@ const COUNT_TABLES = `
  * `CREATE INDEX CONCURRENTLY`, needs a file of its own.
  *
  * @throws {MigrationError} when the history of the database and the folder do not fit, or a migration fails.
- * @throws {Error} of pg when the database cannot be reached.
+ * @throws {Error} of pg when the database cannot be reached; the reason of `signal` once that has fired.
  */
 export async function migrate(options: MigrateOptions): Promise<MigrateResult> {
   const files = await readMigrations(options.migrationsDir);
   return withClient(options, async (client) => {
-    await lock(client, options.waitTimeoutMs ?? 60_000);
+    await lock(client, options);
     const plan = planMigrations(files, (await readHistory(client)) ?? (await startHistory(client)));
     for (const file of plan.pending) {
+      options.signal?.throwIfAborted();
       const startedAt = performance.now();
       await client.query(`SET lock_timeout = ${Number(options.lockTimeoutMs ?? 10_000)}`);
-      await apply(client, file);
+      await apply(client, options, file);
       options.onApplied?.(file.name, Math.round(performance.now() - startedAt));
     }
     return { applied: plan.pending.map((file) => file.name), newer: plan.newer };
@@ -117,6 +125,22 @@ export async function migrationStatus(options: MigrationOptions): Promise<Migrat
 }
 
 async function withClient<T>(options: MigrationOptions, use: (client: pg.Client) => Promise<T>): Promise<T> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const client = createClient(options);
+  try {
+    await client.connect();
+    return await use(client);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    // Frees the lock too. A connection that is already gone cannot fail what was done.
+    await client.end().catch(() => {});
+  }
+}
+
+function createClient(options: MigrationOptions): pg.Client {
   const client = new pg.Client({
     connectionString: options.url,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
@@ -125,19 +149,49 @@ async function withClient<T>(options: MigrationOptions, use: (client: pg.Client)
   });
   // A connection that breaks fails the query at hand, or the next one; the event says nothing more.
   client.on("error", () => {});
+  return client;
+}
+
+/** Runs a statement that the signal cancels. Once it settles, no cancel is on its way that could hit what comes next. */
+async function cancellable(client: pg.Client, options: MigrationOptions, sql: string): Promise<void> {
+  const { signal } = options;
+  let cancelled: Promise<void> | undefined;
+  const cancel = () => {
+    cancelled = cancelStatement(client, options);
+  };
+  signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    const running = client.query(sql);
+    if (signal?.aborted) cancel();
+    await running;
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+    await cancelled;
+  }
+}
+
+/** By a second connection, as psql does at Ctrl-C. */
+async function cancelStatement(target: pg.Client, options: MigrationOptions): Promise<void> {
+  const client = createClient(options);
   try {
     await client.connect();
-    return await use(client);
+    // Missing from pg's types; set once connected.
+    await client.query("SELECT pg_cancel_backend($1)", [(target as pg.Client & { processID: number }).processID]);
+  } catch {
+    // The statement goes on to its end, or to its lock timeout.
   } finally {
-    // Frees the lock too. A connection that is already gone cannot fail what was done.
     await client.end().catch(() => {});
   }
 }
 
-async function lock(client: pg.Client, waitTimeoutMs: number): Promise<void> {
+async function lock(client: pg.Client, options: MigrateOptions): Promise<void> {
+  const { waitTimeoutMs = 60_000, onWaiting } = options;
+  const { rows } = await client.query(`SELECT pg_try_advisory_lock(${PRISMA_ADVISORY_LOCK}) AS locked`);
+  if (rows[0]?.locked) return;
+  onWaiting?.();
   try {
     await client.query(`SET lock_timeout = ${Number(waitTimeoutMs)}`);
-    await client.query(`SELECT pg_advisory_lock(${PRISMA_ADVISORY_LOCK})`);
+    await cancellable(client, options, `SELECT pg_advisory_lock(${PRISMA_ADVISORY_LOCK})`);
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || error.code !== LOCK_NOT_AVAILABLE) throw error;
     throw new MigrationError(
@@ -174,14 +228,15 @@ async function startHistory(client: pg.Client): Promise<MigrationRow[]> {
   return [];
 }
 
-async function apply(client: pg.Client, { name, sql }: MigrationFile): Promise<void> {
+async function apply(client: pg.Client, options: MigrateOptions, { name, sql }: MigrationFile): Promise<void> {
   const id = randomUUID();
   await client.query(
     "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at) VALUES ($1, $2, $3, clock_timestamp())",
     [id, migrationChecksum(sql), name],
   );
   try {
-    await client.query(sql);
+    if (MAY_APPLY_IN_PART.test(sql)) await client.query(sql);
+    else await cancellable(client, options, sql);
     if (client.getTransactionStatus() !== "I") throw new Error("it leaves a transaction open: COMMIT is missing");
   } catch (error) {
     await recordFailure(client, id, sql, error);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createReadiness } from "./readiness.ts";
 
 beforeEach(() => {
@@ -10,8 +10,8 @@ afterEach(() => {
 
 const DOWN = new Error("the database is down");
 
-/** Readiness whose check succeeds while `healthy`, and the changes it has told of. */
-function setUp({ healthy = true } = {}) {
+/** Readiness that is not damped, whose check succeeds while `healthy`, and the changes it has told of. */
+function setUp({ healthy = true, unreadyAfterFailures = 1, readyAfterSuccesses = 1 } = {}) {
   const state = { healthy, checks: 0 };
   const changes: unknown[] = [];
   const readiness = createReadiness({
@@ -20,6 +20,9 @@ function setUp({ healthy = true } = {}) {
       if (!state.healthy) throw DOWN;
     },
     intervalMs: 1_000,
+    timeoutMs: 500,
+    unreadyAfterFailures,
+    readyAfterSuccesses,
     onChange: (ready, reason) => changes.push([ready, reason]),
   });
   return { readiness, state, changes };
@@ -65,12 +68,78 @@ test("tells of each change once, with the reason, however many checks agree", as
   expect(state.checks).toBe(10);
 });
 
-test("does not begin a check while one is going on", async () => {
+test("a check without an answer fails when its time is over, and the next one begins after the pause", async () => {
   const check = vi.fn(() => new Promise<void>(() => {}));
-  const readiness = createReadiness({ check, intervalMs: 1_000, onChange: () => {} });
-  void readiness.start();
-  await vi.advanceTimersByTimeAsync(10_000);
+  const changes: unknown[] = [];
+  const readiness = createReadiness({
+    check: vi.fn().mockResolvedValueOnce(undefined).mockImplementation(check),
+    intervalMs: 1_000,
+    timeoutMs: 500,
+    unreadyAfterFailures: 1,
+    onChange: (ready, reason) => changes.push([ready, String(reason)]),
+  });
+  await readiness.start();
+  await vi.advanceTimersByTimeAsync(1_499);
+  expect(readiness.isReady()).toBe(true);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(changes.at(-1)).toEqual([false, "Error: no answer within 500 ms"]);
+  await vi.advanceTimersByTimeAsync(999);
   expect(check).toHaveBeenCalledOnce();
+  await vi.advanceTimersByTimeAsync(1);
+  expect(check).toHaveBeenCalledTimes(2);
+});
+
+describe("damped, as it is by default", () => {
+  const damped = () => setUp({ unreadyAfterFailures: 3, readyAfterSuccesses: 2 });
+
+  async function play({ state }: ReturnType<typeof setUp>, checks: string): Promise<void> {
+    for (const check of checks) {
+      state.healthy = check === "+";
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+  }
+
+  test("it stays ready while fewer than three checks in a row fail", async () => {
+    const all = damped();
+    await all.readiness.start();
+    await play(all, "-+--+-+--+--");
+    expect(all.changes).toEqual([[true, undefined]]);
+  });
+
+  test("it is not ready after the third failure in a row, and ready again after the second success in a row", async () => {
+    const all = damped();
+    await all.readiness.start();
+    await play(all, "--");
+    expect(all.readiness.isReady()).toBe(true);
+    await play(all, "-");
+    expect(all.readiness.isReady()).toBe(false);
+    await play(all, "+-+-+");
+    expect(all.readiness.isReady()).toBe(false);
+    await play(all, "+");
+    expect(all.readiness.isReady()).toBe(true);
+    expect(all.changes).toEqual([
+      [true, undefined],
+      [false, DOWN],
+      [true, undefined],
+    ]);
+  });
+
+  test("these are the defaults", async () => {
+    const check = vi.fn().mockResolvedValueOnce(undefined).mockRejectedValue(DOWN);
+    const changes: unknown[] = [];
+    const onChange = (ready: boolean) => changes.push(ready);
+    const readiness = createReadiness({ check, intervalMs: 1_000, timeoutMs: 500, onChange });
+    await readiness.start();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(changes).toEqual([true]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(changes).toEqual([true, false]);
+    check.mockResolvedValue(undefined);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(changes).toEqual([true, false]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(changes).toEqual([true, false, true]);
+  });
 });
 
 test("is not ready once stopped, and checks no more", async () => {
@@ -96,6 +165,7 @@ test.each([
   const readiness = createReadiness({
     check: () => checked.promise.then(end),
     intervalMs: 1_000,
+    timeoutMs: 500,
     onChange: (ready) => changes.push(ready),
   });
   const started = readiness.start();

@@ -1,0 +1,127 @@
+import { expect, test, vi } from "vitest";
+import { EXIT, ExitError } from "./exit.ts";
+import { startDatabase } from "./start-database.ts";
+
+const coded = (code: string, message: string) => Object.assign(new Error(message), { code });
+const REFUSED = coded("ECONNREFUSED", "connect ECONNREFUSED 10.0.0.1:5432");
+
+function setUp({
+  check = async () => {},
+  prepare = async () => {},
+  waitMs = 700,
+  signal = undefined as AbortSignal | undefined,
+} = {}) {
+  const told: unknown[] = [];
+  const url = "postgresql://ada:secret@db.example.com:5432/users?sslmode=disable";
+  const spied = { check: vi.fn(check), prepare: vi.fn(prepare) };
+  return {
+    ...spied,
+    told,
+    start: () => startDatabase({ ...spied, url, waitMs, signal, onWaiting: (facts) => told.push(facts) }),
+  };
+}
+
+const catchError = (promise: Promise<unknown>) =>
+  promise.then(
+    () => expect.unreachable(),
+    (error: unknown) => error,
+  );
+
+test("a database that answers is prepared, and nothing is said", async () => {
+  const { start, prepare, told } = setUp();
+  await start();
+  expect(prepare).toHaveBeenCalledOnce();
+  expect(told).toEqual([]);
+});
+
+test("a database that is not up yet is waited for, with its reason told, and then prepared", async () => {
+  const answers = [REFUSED, coded("57P03", "the database system is starting up")];
+  const { start, prepare, told } = setUp({
+    waitMs: 10_000,
+    check: async () => {
+      const error = answers.shift();
+      if (error) throw error;
+    },
+  });
+  await start();
+  expect(prepare).toHaveBeenCalledOnce();
+  expect(told).toMatchObject([
+    {
+      database: "db.example.com:5432/users",
+      reason: REFUSED.message,
+    },
+    { reason: "the database system is starting up" },
+  ]);
+});
+
+test.each([
+  [REFUSED, EXIT.unavailable, `not reached (databaseWaitMs: 0): ${REFUSED.message}`],
+  [
+    coded("ENOTFOUND", "getaddrinfo ENOTFOUND db"),
+    EXIT.unavailable,
+    "not reached (databaseWaitMs: 0): getaddrinfo ENOTFOUND db",
+  ],
+  [
+    coded("CERT_HAS_EXPIRED", "certificate has expired"),
+    EXIT.unavailable,
+    "not reached (databaseWaitMs: 0): certificate has expired",
+  ],
+  [coded("53300", "too many clients"), EXIT.unavailable, "not reached (databaseWaitMs: 0): too many clients"],
+  [coded("28P01", "no"), EXIT.permission, ": no; check the user and the password in DATABASE_URL"],
+  [coded("28000", "no"), EXIT.permission, ": no; check the user and the password in DATABASE_URL"],
+  [coded("42501", "no"), EXIT.permission, ": no; grant the right to the user in DATABASE_URL"],
+  [coded("3D000", "no"), EXIT.configuration, ": no; create it, or check the name in DATABASE_URL"],
+])(
+  "%s ends with one line and its code, whether the check or the preparation meets it",
+  async (error, exitCode, line) => {
+    const failing = () => Promise.reject(error);
+    for (const failures of [{ check: failing }, { prepare: failing }]) {
+      const thrown = await catchError(setUp({ ...failures, waitMs: 0 }).start());
+      expect(thrown).toBeInstanceOf(ExitError);
+      expect(thrown).toMatchObject({ exitCode, cause: error });
+      expect((thrown as Error).message).toContain(
+        `database db.example.com:5432/users${line.startsWith(":") ? "" : " "}${line}`,
+      );
+      expect((thrown as Error).message).not.toContain("secret");
+    }
+  },
+);
+
+test("of a name with several addresses, the trouble with each is told", async () => {
+  const error = Object.assign(new AggregateError([new Error("refused by ::1"), "refused by 127.0.0.1"]), {
+    code: "ECONNREFUSED",
+  });
+  const thrown = await catchError(setUp({ check: () => Promise.reject(error), waitMs: 0 }).start());
+  expect(thrown).toMatchObject({ message: expect.stringContaining(": refused by ::1; refused by 127.0.0.1") });
+});
+
+test.each([
+  ["a database that is behind", new Error("the database lacks 1_users")],
+  ["a defect", new TypeError("a defect")],
+  ["an error of a statement", coded("42601", "syntax error")],
+])("%s is thrown as it is, without waiting", async (_what, error) => {
+  const unprepared = setUp({ prepare: () => Promise.reject(error) });
+  expect(await catchError(unprepared.start())).toBe(error);
+  const unchecked = setUp({ check: () => Promise.reject(error) });
+  expect(await catchError(unchecked.start())).toBe(error);
+  expect(unchecked.check).toHaveBeenCalledOnce();
+  expect(unchecked.prepare).not.toHaveBeenCalled();
+});
+
+test("the signal ends the wait with its reason", async () => {
+  const stop = new AbortController();
+  const { start, prepare } = setUp({ check: () => Promise.reject(REFUSED), waitMs: 60_000, signal: stop.signal });
+  const started = start();
+  const reason = new Error("stop");
+  setImmediate(() => stop.abort(reason));
+  expect(await catchError(started)).toBe(reason);
+  expect(prepare).not.toHaveBeenCalled();
+});
+
+test("a database that takes the connection and never answers is not reached either", async () => {
+  const thrown = await catchError(setUp({ check: () => new Promise(() => {}), waitMs: 20 }).start());
+  expect(thrown).toMatchObject({
+    exitCode: EXIT.unavailable,
+    message: "database db.example.com:5432/users not reached (databaseWaitMs: 20): no answer within 20 ms",
+  });
+});

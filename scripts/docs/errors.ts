@@ -1,0 +1,114 @@
+// Writes docs/errors.md, the table of all errors that leave a service: `node scripts/docs/errors.ts`.
+// Codes come from the taxonomy's table, reasons from the places where errors are made.
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Code } from "@connectrpc/connect";
+import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
+import { CODES, reasonOf } from "#internal/pkg/middleware/errors.ts";
+import { table, writeDocument } from "./document.ts";
+
+interface Reason {
+  readonly reason: string;
+  readonly code: Code;
+  readonly meaning: string;
+  readonly details: readonly string[];
+}
+
+const root = join(import.meta.dirname, "../..");
+
+const CODE_OF: ReadonlyMap<string, Code> = new Map(Array.from(CODES, ([{ name }, code]) => [name, code]));
+
+const DETAILS: Readonly<Record<string, string>> = {
+  InvalidArgument: "BadRequest",
+  NotFound: "ResourceInfo",
+  AlreadyExists: "ResourceInfo",
+};
+
+/** Of AIP-193 and the gRPC guide on status codes, in a few words. */
+const OF_THE_SERVER: readonly (readonly [Code, string])[] = [
+  [Code.Canceled, "the client ended the call"],
+  [Code.DeadlineExceeded, "the call's time was over"],
+  [Code.Unimplemented, "there is no such method"],
+  [Code.ResourceExhausted, "a message is larger than the server takes or sends"],
+  [Code.InvalidArgument, "the request cannot be read"],
+  [Code.Unavailable, "the server is shutting down; ask again, another instance answers"],
+];
+
+/** Every error that a file makes: `new Class({ reason: "…", message: … })`. */
+function reasonsIn(path: string): Reason[] {
+  const source = readFileSync(join(root, path), "utf8");
+  const made = [...source.matchAll(/new (\w+)\(\{\s*reason: "([A-Z0-9_]+)"([\s\S]*?)\}\)/g)];
+  const named = source.match(/\breason: "[A-Z0-9_]+"/g) ?? [];
+  if (made.length !== named.length) throw new Error(`${path}: an error is not made as new Class({ reason: "…", … })`);
+  return made.map(([, name = "", reason = "", rest = ""]) => {
+    const code = CODE_OF.get(name);
+    if (code === undefined) throw new Error(`${path}: ${name} is not in the table of codes`);
+    const before = source.slice(0, source.indexOf(`"${reason}"`));
+    const text = /message: [`"](.*)[`"]/.exec(rest) ?? [...before.matchAll(/const message = [`"](.*)[`"]/g)].at(-1);
+    const retry = rest.includes("retryAfterMs") ? ["RetryInfo"] : [];
+    return {
+      reason,
+      code,
+      meaning: (text?.[1] ?? "").replaceAll(/\$\{(\w+)\}/g, "‹$1›"),
+      details: [DETAILS[name] ?? [], retry].flat(),
+    };
+  });
+}
+
+function sources(pattern: string): string[] {
+  return globSync(pattern, { cwd: root })
+    .filter((path) => !/\.(test|contract|fixture)\.ts$|\/generated\//.test(path))
+    .sort();
+}
+
+function rows(reasons: readonly Reason[]): string[][] {
+  return reasons.map(({ reason, code, meaning, details }) => [
+    `\`${reason}\``,
+    `${code} ${reasonOf(code)}`,
+    String(codeToHttpStatus(code)),
+    ["ErrorInfo", ...details].join(", "),
+    meaning,
+  ]);
+}
+
+const HEAD = ["reason", "gRPC code", "HTTP status (Connect)", "details", "what it says"];
+
+const shared: readonly Reason[] = [
+  {
+    reason: "INVALID_REQUEST",
+    code: Code.InvalidArgument,
+    details: ["BadRequest"],
+    meaning: "every wrong field, with its path",
+  },
+  ...sources("internal/pkg/**/*.ts")
+    // The taxonomy, and what makes errors of what it does not know.
+    .filter((path) => !/^internal\/pkg\/(errors|middleware)\/errors\.ts$/.test(path))
+    .flatMap(reasonsIn),
+  {
+    reason: "INTERNAL",
+    code: Code.Internal,
+    details: [],
+    meaning: "a defect: the request id, under which the log has it",
+  },
+];
+
+const ofTheServer = OF_THE_SERVER.map(([code, meaning]): Reason => {
+  return { reason: reasonOf(code), code, meaning, details: code === Code.Unavailable ? ["RetryInfo"] : [] };
+});
+
+const services = sources("internal/app/*/config.ts").map((path) => path.split("/")[2] ?? "");
+const sections = services.map((service) => {
+  const reasons = sources(`internal/app/${service}/**/*.ts`).flatMap(reasonsIn);
+  return `## Of ${service}\n\nErrorInfo.domain is \`${service}\`, here and for what follows.\n\n${table(HEAD, rows(reasons))}`;
+});
+
+writeDocument("docs/errors.md", [
+  "# Errors",
+  `Every error carries a \`google.rpc.ErrorInfo\` ([AIP-193](https://google.aip.dev/193)): programs decide by its \`reason\`, which is
+unique within its \`domain\`, or by the code; texts are for people and change. A service names its reasons in its \`model/errors.ts\`;
+\`internal/pkg/middleware/errors.ts\` has the one table from error to code.`,
+  ...sections,
+  `## Of every service\n\n${table(HEAD, rows(shared))}`,
+  `## Of the server\n\nWhat ends a call before or beside its handler. A request that is refused before any interceptor runs (an unknown
+path, a message too large or unreadable) has the code without the details.\n\n${table(HEAD, rows(ofTheServer))}`,
+]);
