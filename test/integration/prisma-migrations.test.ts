@@ -79,21 +79,16 @@ describe("a signal", () => {
 
   test("undoes the migration at hand, keeps those before it, and the next run goes on there", async () => {
     await addMigration("1_users", USERS);
-    await addMigration("2_emails", `CREATE TABLE emails (id int);\n${EMAILS}`);
+    await addMigration("2_emails", "CREATE TABLE emails (id int); SELECT pg_advisory_xact_lock(1);");
     const stop = new AbortController();
     await using other = await connect();
-    const migrating = migrate({
-      url,
-      migrationsDir,
-      signal: stop.signal,
-      onApplied: () => other.query("BEGIN; LOCK TABLE users"),
-      lockTimeoutMs: 60_000,
-    });
+    await other.query("SELECT pg_advisory_lock(1)");
+    const migrating = migrate({ url, migrationsDir, signal: stop.signal, lockTimeoutMs: 60_000 });
     migrating.catch(() => {});
-    await untilWaiting("relation");
+    await untilWaiting("advisory");
     stop.abort(reason);
     await expect(migrating).rejects.toBe(reason);
-    await other.query("ROLLBACK");
+    await other.query("SELECT pg_advisory_unlock(1)");
     expect(await tableExists("users")).toBe(true);
     expect(await tableExists("emails")).toBe(false);
     expect(await migrate({ url, migrationsDir })).toEqual({ applied: ["2_emails"], newer: [] });
