@@ -94,7 +94,7 @@ export default {
         "^internal/app/[^/]+/(repository|prisma)/",
         "^internal/app/[^/]+/database\\.ts$",
         "^internal/pkg/database/",
-        "^pkg/prisma-migrations/",
+        "^pkg/(bounded-pg|prisma-migrations)/",
       ],
     ),
     confined(
