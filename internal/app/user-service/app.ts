@@ -10,6 +10,7 @@ import { createAdminServer } from "#internal/pkg/admin/admin-server.ts";
 import { createReadiness } from "#internal/pkg/health/readiness.ts";
 import type { Runnable } from "#internal/pkg/lifecycle/run-until-signal.ts";
 import { createLogger, type Logger } from "#internal/pkg/logger/logger.ts";
+import { createDatabaseMetrics, type DatabaseMetrics } from "#internal/pkg/metrics/database-metrics.ts";
 import { createRpcMetrics } from "#internal/pkg/metrics/rpc-metrics.ts";
 import { createAccessLog } from "#internal/pkg/middleware/access-log.ts";
 import { createErrorsInterceptor } from "#internal/pkg/middleware/errors.ts";
@@ -41,15 +42,14 @@ export interface App extends Runnable {
 /** Puts the user service together. Nothing listens or connects before `start`. */
 export function createApp(config: UserServiceConfig, overrides: AppOverrides = {}): App {
   const logger = overrides.logger ?? createServiceLogger(config);
-  const database = overrides.database ?? openConfiguredDatabase(config, logger);
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const database = overrides.database ?? openConfiguredDatabase(config, logger, createDatabaseMetrics(registry));
   const users = createUserService({
     repository: database.users,
     newId: overrides.newId ?? uuidv7,
     now: overrides.now ?? (() => new Date()),
   });
-
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
 
   const health = createHealth({ services: [UserService.typeName] });
   const readiness = createReadiness({
@@ -126,7 +126,7 @@ function createServiceLogger({ logLevel: level, logFormat: format, version }: Us
   return createLogger({ level, format, service: SERVICE, version });
 }
 
-function openConfiguredDatabase(config: UserServiceConfig, logger: Logger): Database {
+function openConfiguredDatabase(config: UserServiceConfig, logger: Logger, metrics?: DatabaseMetrics): Database {
   return openDatabase(
     {
       url: config.databaseUrl,
@@ -138,5 +138,6 @@ function openConfiguredDatabase(config: UserServiceConfig, logger: Logger): Data
       applicationName: SERVICE,
     },
     logger,
+    metrics,
   );
 }
