@@ -111,7 +111,7 @@ export default {
         "^internal/app/[^/]+/(repository|prisma)/",
         "^internal/app/[^/]+/database\\.ts$",
         "^internal/pkg/database/",
-        "^pkg/prisma-migrations/",
+        "^pkg/(bounded-pg|prisma-migrations)/",
       ],
     ),
     confined(

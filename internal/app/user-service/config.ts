@@ -40,7 +40,7 @@ const options = {
   }),
   databaseUrl: postgresUrl({ doc: "The PostgreSQL database to use." }),
   databaseMaxConnections: count({ doc: "The most connections open at a time.", default: 10 }),
-  databaseConnectTimeoutMs: milliseconds({ doc: "The longest wait for a free or new connection.", default: 2_000 }),
+  databaseConnectTimeoutMs: milliseconds({ doc: "The longest wait for a free or new connection.", default: 1_500 }),
   databaseStatementTimeoutMs: milliseconds({ doc: "The longest a statement may run.", default: 5_000 }),
   databaseLockTimeoutMs: milliseconds({ doc: "The longest a statement may wait for a lock.", default: 2_000 }),
   databaseIdleInTransactionTimeoutMs: milliseconds({

@@ -1,8 +1,9 @@
+import { createPool, createPrismaOperations, type PoolOptions, runInCall } from "@grpc-service-template/bounded-pg";
 import { PrismaPg } from "@prisma/adapter-pg";
 import { findAsset } from "#internal/pkg/config/find-asset.ts";
 import { applyMigrations, requireMigrations } from "#internal/pkg/database/migrations.ts";
-import { createPool, type PoolOptions } from "#internal/pkg/database/pool.ts";
 import type { Logger } from "#internal/pkg/logger/logger.ts";
+import type { DatabaseMetrics } from "#internal/pkg/metrics/database-metrics.ts";
 import type { UserRepository } from "./model/user-repository.ts";
 import { PrismaClient } from "./prisma/generated/client.ts";
 import { createPrismaUserRepository } from "./repository/prisma-user-repository.ts";
@@ -19,23 +20,29 @@ export interface Database {
 
 export type DatabaseOptions = Omit<PoolOptions, "onError">;
 
+const CHECK_TIMEOUT_MS = 2_000;
+
 /** The service's PostgreSQL database. Connects when first used. */
-export function openDatabase(options: DatabaseOptions, logger: Logger): Database {
+export function openDatabase(options: DatabaseOptions, logger: Logger, metrics?: DatabaseMetrics): Database {
   const pool = createPool({
     ...options,
     onError: (error) => logger.warn("an idle database connection broke", { error }),
   });
+  metrics?.observePool(() => pool.stats());
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  const $allOperations = createPrismaOperations(metrics?.observeOperation);
+  // An extension of queries leaves the client's type as it is; Prisma declares another, which exact optional types refuse.
+  const client = prisma.$extends({ query: { $allOperations } }) as unknown as PrismaClient;
 
   return {
-    users: createPrismaUserRepository(prisma),
+    users: createPrismaUserRepository(client),
     prepare(migrations, signal) {
       const migrationsDir = findAsset("internal/app/user-service/prisma/migrations");
       const handle = migrations === "apply" ? applyMigrations : requireMigrations;
       return handle({ url: options.url, migrationsDir, signal }, logger);
     },
     async check() {
-      await pool.query("SELECT 1");
+      await runInCall({ signal: AbortSignal.timeout(CHECK_TIMEOUT_MS) }, () => pool.query("SELECT 1"));
     },
     async close() {
       await prisma.$disconnect();

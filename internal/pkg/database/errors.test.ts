@@ -2,7 +2,7 @@ import { PrismaClientKnownRequestError } from "@prisma/client/runtime/client";
 import { DriverAdapterError, type Error as DriverError } from "@prisma/driver-adapter-utils";
 import { describe, expect, it } from "vitest";
 import { NotFound } from "#internal/pkg/errors/errors.ts";
-import { isRecordNotFound, isUniqueViolation, translateDatabaseError } from "./errors.ts";
+import { isRecordNotFound, translateDatabaseError } from "./errors.ts";
 
 /** As Prisma 7 throws it: its own code and, where the database had a say, what the adapter made of that. */
 function prismaError(code: string, cause?: DriverError): PrismaClientKnownRequestError {
@@ -76,6 +76,8 @@ describe("translateDatabaseError", () => {
     ["there is no way to the server", nodeError("EHOSTUNREACH")],
     ["the name server does not answer", nodeError("EAI_AGAIN")],
     ["the connection broke while writing", nodeError("EPIPE")],
+    ["the server takes no writes", prismaError("P2039", postgresCause("25006"))],
+    ["the server is out of memory", prismaError("P2039", postgresCause("53200"))],
   ])("turns it into Unavailable when %s", (_, error) => {
     expect(translateDatabaseError(error)).toMatchObject({
       name: "Unavailable",
@@ -87,7 +89,20 @@ describe("translateDatabaseError", () => {
     });
   });
 
+  it("turns a reference that leads nowhere into FailedPrecondition", () => {
+    const error = prismaError("P2003", { kind: "ForeignKeyConstraintViolation", constraint: { index: "x_fkey" } });
+    expect(translateDatabaseError(error)).toMatchObject({
+      name: "FailedPrecondition",
+      reason: "REFERENCE_VIOLATION",
+      message: "something that this refers to does not exist, or something still refers to this",
+      metadata: {},
+      cause: error,
+    });
+  });
+
   it.each<[string, unknown]>([
+    ["a check that failed", prismaError("P2039", postgresCause("23514"))],
+    ["a null that may not be", prismaError("P2011", { kind: "NullConstraintViolation" })],
     ["a violated constraint", prismaError("P2002", { kind: "UniqueConstraintViolation" })],
     ["a table that is not there", prismaError("P2021", { kind: "TableDoesNotExist", table: "users" })],
     ["a wrong password", prismaError("P1000", { kind: "AuthenticationFailed", user: "app" })],
@@ -103,36 +118,6 @@ describe("translateDatabaseError", () => {
     ["null", null],
   ])("leaves %s as it is", (_, error) => {
     expect(translateDatabaseError(error)).toBe(error);
-  });
-});
-
-describe("isUniqueViolation", () => {
-  const violation = (constraint: { index: string } | { fields: string[] }, originalMessage = "duplicate key") =>
-    prismaError("P2002", { kind: "UniqueConstraintViolation", originalCode: "23505", originalMessage, constraint });
-
-  it.each([
-    ["names the constraint", violation({ index: "users_email_key_key" })],
-    ["names the columns", violation({ fields: ["email_key"] })],
-    [
-      "has the columns where Prisma's own engine puts them",
-      new PrismaClientKnownRequestError("x", { code: "P2002", clientVersion: "6", meta: { target: ["email_key"] } }),
-    ],
-  ])("is true of a violation that %s", (_, error) => {
-    expect(isUniqueViolation(error, "email_key")).toBe(true);
-  });
-
-  it.each<[string, unknown]>([
-    ["of another constraint", violation({ index: "users_pkey" })],
-    ["of another constraint whose text has the name", violation({ index: "users_pkey" }, 'of "users_email_key_key"')],
-    ["that says nothing of its constraint", prismaError("P2002")],
-    [
-      "of another kind",
-      prismaError("P2003", { kind: "ForeignKeyConstraintViolation", constraint: { index: "email_key" } }),
-    ],
-    ["of the program", new Error("P2002 email_key")],
-    ["that is none", undefined],
-  ])("is false of an error %s", (_, error) => {
-    expect(isUniqueViolation(error, "email_key")).toBe(false);
   });
 });
 

@@ -27,6 +27,7 @@ export interface UserRepository {
 
   /**
    * The unit of work: what `work` does through the repository it is given happens as a whole, or, when it throws, not at all.
+   * When others got in its way, `work` is called again, from the start: its effects elsewhere must bear that.
    * AlreadyExists ends it: it then rejects even if `work` goes on. One within another may fail and the other go on.
    */
   transaction<T>(work: (repository: UserRepository) => Promise<T>, call: Call): Promise<T>;

@@ -50,6 +50,18 @@ async function whileLocked(work: () => Promise<void>): Promise<void> {
   }
 }
 
+/** Runs `work` while PL/pgSQL `statement` runs before each insert of a user. */
+async function whileTriggered(statement: string, work: () => Promise<void>): Promise<void> {
+  const body = `CREATE FUNCTION interfere() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${statement}; END $$`;
+  const trigger = "CREATE TRIGGER interfere BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION interfere()";
+  await runOn(testDatabase.url, `${body}; ${trigger}`);
+  try {
+    await work();
+  } finally {
+    await runOn(testDatabase.url, "DROP FUNCTION interfere CASCADE");
+  }
+}
+
 /** The test database, or whatever `onConnection` makes of it, behind a port of its own. */
 async function urlBehind(onConnection: (socket: Socket) => void): Promise<string> {
   const server = createServer(onConnection);
@@ -172,7 +184,7 @@ describe("the Prisma user repository in trouble", () => {
     expect(await users.list({ limit: 10 }, call)).toEqual([]);
   });
 
-  it("says Aborted of one of two transactions that wait for each other, and lets the other through", async () => {
+  it("repeats one of two transactions that wait for each other, so that both are done", async () => {
     const users = openUsers();
     const [a, b] = [await users.insert(newUser(), call), await users.insert(newUser(), call)];
     const change = { fields: {}, updateTime: new Date() };
@@ -186,11 +198,51 @@ describe("the Prisma user repository in trouble", () => {
         await bothBegan.promise;
         await inner.update(second.id, change, call);
       }, call);
-    const results = await Promise.allSettled([updateBoth(a, b), updateBoth(b, a)]);
-    const [refused, ...others] = results.filter((result) => result.status === "rejected");
-    expect(others).toEqual([]);
-    await expectError(Promise.reject(refused?.reason), CONFLICT);
-    expect((await users.list({ limit: 10 }, call)).map(({ version }) => version)).toEqual([2, 2]);
+    await Promise.all([updateBoth(a, b), updateBoth(b, a)]);
+    expect(began).toBe(3);
+    expect((await users.list({ limit: 10 }, call)).map(({ version }) => version)).toEqual([3, 3]);
+  });
+
+  it.each([
+    ["insert", (users: UserRepository) => users.insert(newUser({ displayName: "Never" }), call)],
+    [
+      "a transaction",
+      (users: UserRepository) =>
+        users.transaction((inner) => inner.insert(newUser({ displayName: "Never" }), call), call),
+    ],
+  ])("says Aborted of %s that others get in the way of each time", async (_, run) => {
+    await whileTriggered("RAISE EXCEPTION USING ERRCODE = '40001'", async () => {
+      await expectError(run(openUsers()), CONFLICT);
+    });
+  });
+
+  it("says FailedPrecondition when something that it refers to is not there", async () => {
+    await whileTriggered("RAISE EXCEPTION USING ERRCODE = '23503'", async () => {
+      const failing = openUsers().insert(newUser(), call);
+      await expectError(failing, { name: "FailedPrecondition", reason: "REFERENCE_VIOLATION" });
+    });
+  });
+
+  it.each(["23514", "23502"])(
+    "says nothing of a rule of the database's own that is broken (%s): a defect",
+    async (code) => {
+      await whileTriggered(`RAISE EXCEPTION USING ERRCODE = '${code}'`, async () => {
+        const error: unknown = await openUsers()
+          .insert(newUser(), call)
+          .catch((reason) => reason);
+        expect(error).not.toBeInstanceOf(DomainError);
+      });
+    },
+  );
+
+  it("says Unavailable when the database takes no writes", async () => {
+    const name = new URL(testDatabase.url).pathname.slice(1);
+    await runOn(testDatabase.url, `ALTER DATABASE "${name}" SET default_transaction_read_only = on`);
+    const users = openUsers();
+    const failing = expectError(users.insert(newUser(), call), UNAVAILABLE);
+    const writable = `BEGIN READ WRITE; ALTER DATABASE "${name}" RESET default_transaction_read_only; COMMIT`;
+    await failing.finally(() => runOn(testDatabase.url, writable));
+    await users.insert(newUser(), call);
   });
 
   it.each(OPERATIONS)("leaves the error of %s that it does not know as it is", async (_, run) => {
@@ -219,6 +271,85 @@ describe("the Prisma user repository", () => {
   });
 });
 
+describe("a call that ends", () => {
+  const gone = new Error("the client left");
+
+  it.each(OPERATIONS)("is told so at once, with nothing left at the database, in %s", async (_, run) => {
+    const users = openUsers({ maxConnections: 1 });
+    const client = new AbortController();
+    const dying = { signal: client.signal };
+    await whileLocked(async () => {
+      const failing = run(as(users, dying)).catch((error) => error);
+      await waitForLockWaiter();
+      client.abort(gone);
+      expect(await failing).toBe(gone);
+      await expect.poll(() => count(`${IN_DATABASE} AND wait_event_type = 'Lock'`)).toBe(0);
+      await waitForNoOther();
+    });
+    expect(await users.list({ limit: 10 }, call)).toEqual([]);
+  });
+
+  it("leaves no transaction, though its work goes on", async () => {
+    const users = openUsers({ maxConnections: 1 });
+    const client = new AbortController();
+    const dying = { signal: client.signal };
+    const ended = Promise.withResolvers<void>();
+    const later = Promise.withResolvers<unknown>();
+    const failing = users.transaction(async (inner) => {
+      await inner.insert(newUser(), dying);
+      client.abort(gone);
+      await ended.promise;
+      await inner.insert(newUser(), call).catch(later.resolve);
+    }, dying);
+    await expect(failing).rejects.toBe(gone);
+    await waitForNoTransaction();
+    ended.resolve();
+    expect(await later.promise).toBeInstanceOf(Error);
+    expect(await users.list({ limit: 10 }, call)).toEqual([]);
+  });
+
+  it("does not take along others whose reads Prisma has merged with its own", async () => {
+    const users = openUsers();
+    const [a, b] = [await users.insert(newUser(), call), await users.insert(newUser(), call)];
+    const client = new AbortController();
+    const { promise: patient, resolve } = Promise.withResolvers<User>();
+    let impatient: Promise<unknown> | undefined;
+    await whileLocked(async () => {
+      impatient = users.get(a.id, { signal: client.signal }).catch((error) => error);
+      users.get(b.id, call).then(resolve, resolve);
+      await waitForLockWaiter();
+      expect(await count(`${IN_DATABASE} AND wait_event_type = 'Lock'`)).toBe(1);
+      client.abort(gone);
+      expect(await impatient).toBe(gone);
+    });
+    expect(await patient).toEqual(b);
+  });
+
+  it("cancels merged reads when all of their calls have ended", async () => {
+    const users = openUsers();
+    const client = new AbortController();
+    await whileLocked(async () => {
+      const reads = [1, 2, 3].map(() => users.get(uuidv7(), { signal: client.signal }).catch((error) => error));
+      await waitForLockWaiter();
+      client.abort(gone);
+      expect(await Promise.all(reads)).toEqual([gone, gone, gone]);
+      await expect.poll(() => count(`${IN_DATABASE} AND wait_event_type = 'Lock'`)).toBe(0);
+    });
+  });
+});
+
+/** The same repository, for another call than the tests' own. */
+function as(users: UserRepository, other: { signal: AbortSignal }): UserRepository {
+  return {
+    insert: (user) => users.insert(user, other),
+    get: (id) => users.get(id, other),
+    list: (page) => users.list(page, other),
+    update: (id, change) => users.update(id, change, other),
+    delete: (id, version) => users.delete(id, version, other),
+    transaction: (work) => users.transaction((inner) => work(as(inner, other)), other),
+  };
+}
+
 const IN_DATABASE = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
 /** Resolves once a connection waits for a lock. */
@@ -228,6 +359,11 @@ async function waitForLockWaiter(): Promise<void> {
 
 async function waitForNoTransaction(): Promise<void> {
   await expect.poll(() => count(`${IN_DATABASE} AND state LIKE 'idle in transaction%'`)).toBe(0);
+}
+
+/** Resolves once nobody but the holder of the lock has a transaction. */
+async function waitForNoOther(): Promise<void> {
+  await expect.poll(() => count(`${IN_DATABASE} AND state LIKE 'idle in transaction%'`)).toBe(1);
 }
 
 async function count(from: string): Promise<number> {

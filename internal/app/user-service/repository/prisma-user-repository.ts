@@ -1,5 +1,5 @@
-import type { Call } from "#internal/pkg/call/call.ts";
-import { isRecordNotFound, isUniqueViolation, translateDatabaseError } from "#internal/pkg/database/errors.ts";
+import { inDatabaseCall, transactionOptions } from "#internal/pkg/database/database-call.ts";
+import { isRecordNotFound, isUniqueViolation } from "#internal/pkg/database/errors.ts";
 import { emailTaken, etagMismatch, userNotFound } from "../model/errors.ts";
 import { emailKey, type User, type UserFields } from "../model/user.ts";
 import type { UserRepository } from "../model/user-repository.ts";
@@ -18,7 +18,7 @@ export function createPrismaUserRepository(client: Prisma.TransactionClient): Us
 
   return {
     insert: (user, call) =>
-      query(call, async () => {
+      inDatabaseCall(call, async () => {
         try {
           return toUser(await users.create({ data: toRow(user) }));
         } catch (error) {
@@ -27,21 +27,21 @@ export function createPrismaUserRepository(client: Prisma.TransactionClient): Us
       }),
 
     get: (id, call) =>
-      query(call, async () => {
+      inDatabaseCall(call, async () => {
         const row = await users.findUnique({ where: { id } });
         if (!row) throw userNotFound(id);
         return toUser(row);
       }),
 
     list: ({ afterId, limit }, call) =>
-      query(call, async () => {
+      inDatabaseCall(call, async () => {
         const where = afterId === undefined ? {} : { id: { gt: afterId } };
         const rows = await users.findMany({ where, orderBy: { id: "asc" }, take: limit });
         return rows.map(toUser);
       }),
 
     update: (id, { fields, updateTime, version }, call) =>
-      query(call, async () => {
+      inDatabaseCall(call, async () => {
         try {
           const data = { ...toColumns(fields), updateTime, version: { increment: 1 } };
           return toUser(await users.update({ where: whereVersion(id, version), data }));
@@ -52,31 +52,21 @@ export function createPrismaUserRepository(client: Prisma.TransactionClient): Us
       }),
 
     delete: (id, version, call) =>
-      query(call, async () => {
+      inDatabaseCall(call, async () => {
         const { count } = await users.deleteMany({ where: whereVersion(id, version) });
         if (count === 0) throw await missed(id, version);
       }),
 
     transaction: (work, call) =>
-      query(call, () =>
+      inDatabaseCall(call, () =>
         client.$transaction(async (transaction) => {
           const result = await work(createPrismaUserRepository(transaction));
           // After an error PostgreSQL refuses all but the end, and makes of COMMIT a ROLLBACK without a word.
           await transaction.$executeRaw`SELECT 1`;
           return result;
-        }),
+        }, transactionOptions(call)),
       ),
   };
-}
-
-/** Runs a query unless its answer is of no use any more, and says in our terms what went wrong. */
-async function query<T>(call: Call, run: () => Promise<T>): Promise<T> {
-  call.signal.throwIfAborted();
-  try {
-    return await run();
-  } catch (error) {
-    throw translateDatabaseError(error);
-  }
 }
 
 type UserRow = Prisma.UserGetPayload<object>;
