@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vit
 import { UserService } from "#api/user/v1/user_service_pb.ts";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { type Run, runService, type ServiceProcess, startService } from "./service-process.ts";
-import { startTcpProxy } from "./tcp-proxy.ts";
+import { startTcpGate } from "./tcp-gate.ts";
 
 const FAULTY = "test/e2e/faulty-service.ts";
 const MIGRATIONS = readdirSync("internal/app/user-service/prisma/migrations")
@@ -179,7 +179,7 @@ describe("a start that succeeds", () => {
   it("waits for a database that is not up yet, alive and not ready, and then serves", async () => {
     const { url } = await createDatabase();
     const { hostname, port } = new URL(url);
-    const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+    const proxy = await startTcpGate({ host: hostname, port: Number(port) });
     onTestFinished(proxy.close);
     const adminPort = await findClosedPort();
     const waiting = run({

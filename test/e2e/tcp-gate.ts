@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** Stands between a client and a server. It refuses no connection: those that it does not pass on get no answer. */
-export interface TcpProxy {
+/** A gate between a client and a server. It refuses no connection: those that it does not pass on get no answer. */
+export interface TcpGate {
   readonly port: number;
   /** From now on passes connections on, the waiting ones included. */
   open(): void;
@@ -10,7 +10,7 @@ export interface TcpProxy {
 }
 
 /** Starts one on this machine that passes nothing on yet. */
-export async function startTcpProxy(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
+export async function startTcpGate(target: { readonly host: string; readonly port: number }): Promise<TcpGate> {
   const sockets = new Set<Socket>();
   const opened = Promise.withResolvers<void>();
   const server = createServer(async (client) => {
