@@ -44,6 +44,8 @@ test.each(PROTOCOLS)("a call by %s becomes one line that says what it was, and h
       requestId: "r-1",
       rpc: "echo.v1.EchoService/Echo",
       protocol,
+      httpVersion: "2",
+      peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
       code: "OK",
       durationMs: expect.any(Number),
     },

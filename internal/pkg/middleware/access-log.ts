@@ -41,6 +41,8 @@ export function createAccessLog(
       logger.log(level, "call", {
         rpc: `${call.service}/${call.method}`,
         protocol: call.protocol,
+        httpVersion: call.httpVersion,
+        peer: call.peer,
         code: codeName(error?.code),
         durationMs: Math.round((performance.now() - call.startedMs) * 1000) / 1000,
         ...(isSampled && { sampling }),

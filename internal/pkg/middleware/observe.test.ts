@@ -1,5 +1,11 @@
 import { once } from "node:events";
-import { Code, type StreamRequest, type StreamResponse, type UnaryResponse } from "@connectrpc/connect";
+import {
+  Code,
+  createContextValues,
+  type StreamRequest,
+  type StreamResponse,
+  type UnaryResponse,
+} from "@connectrpc/connect";
 import { expect, test, vi } from "vitest";
 import {
   captureLog,
@@ -148,7 +154,15 @@ test.each(PROTOCOLS)("a call says that it came by %s, and of which method it is"
   const { client } = await startEchoServer({ interceptors: [observe] });
   await client(protocol).echo({});
   expect(calls).toEqual([
-    { service: "echo.v1.EchoService", method: "Echo", kind: "unary", protocol, startedMs: expect.any(Number) },
+    {
+      service: "echo.v1.EchoService",
+      method: "Echo",
+      kind: "unary",
+      protocol,
+      httpVersion: expect.stringMatching(/^(1\.1|2)$/),
+      peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      startedMs: expect.any(Number),
+    },
   ]);
   expect(calls[0]?.startedMs).toBeGreaterThanOrEqual(before);
   expect(calls[0]?.startedMs).toBeLessThanOrEqual(performance.now());
@@ -198,6 +212,7 @@ test("a stream whose reader stops half-way, without a word, ends once, as Cancel
     service: EchoService,
     method: EchoService.method.echoBidiStream,
     header: new Headers(),
+    contextValues: createContextValues(),
     signal: new AbortController().signal,
     message: streamOf(),
   } as unknown as StreamRequest;

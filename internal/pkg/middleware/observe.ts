@@ -1,4 +1,5 @@
 import { Code, ConnectError, type Interceptor, type StreamRequest, type UnaryRequest } from "@connectrpc/connect";
+import { connectionInfo } from "@grpc-service-template/rpc-server";
 
 /** A call as its observers see it. */
 export interface ObservedCall {
@@ -8,6 +9,10 @@ export interface ObservedCall {
   readonly method: string;
   readonly kind: "unary" | "client_stream" | "server_stream" | "bidi_stream";
   readonly protocol: "grpc" | "grpc-web" | "connect";
+  /** `1.1` or `2`. Absent when a test calls without a server. */
+  readonly httpVersion?: string | undefined;
+  /** Address and port of the other end of the connection. */
+  readonly peer?: string | undefined;
   /** When the call began, in milliseconds of `performance.now()`. */
   readonly startedMs: number;
 }
@@ -55,11 +60,14 @@ export function createObserveInterceptor(observers: readonly CallObserver[]): In
 }
 
 function observedCall(request: UnaryRequest | StreamRequest): ObservedCall {
+  const connection = request.contextValues.get(connectionInfo);
   return {
     service: request.service.typeName,
     method: request.method.name,
     kind: KINDS[request.method.methodKind],
     protocol: protocolOf(request.header.get("content-type") ?? ""),
+    httpVersion: connection?.httpVersion,
+    peer: connection?.peer,
     startedMs: performance.now(),
   };
 }

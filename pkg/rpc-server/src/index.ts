@@ -1,2 +1,3 @@
 export type { RpcServerOptions } from "./options.ts";
+export { type ConnectionInfo, connectionInfo } from "./request/connection-info.ts";
 export { createRpcServer, type ListenAddress, type RpcServer } from "./rpc-server.ts";

@@ -7,6 +7,7 @@ import {
 } from "@connectrpc/connect-node";
 import type { NodeRequest, NodeResponse, RequestListener } from "../connection/http-engine.ts";
 import type { RpcServerOptions } from "../options.ts";
+import { contextValuesOf } from "./connection-info.ts";
 import { createCorsPolicy } from "./cors.ts";
 import { endOnAbort, untilAborted } from "./end-on-abort.ts";
 import { findRequestFault } from "./request-fault.ts";
@@ -47,7 +48,7 @@ export function createRequestHandler(options: Options, shutdown: AbortSignal): R
     const handler = handlers.get(path);
     if (handler === undefined) return answerUnknownMethod(request, response);
 
-    const call = universalRequestFromNodeRequest(request, response, undefined, undefined);
+    const call = universalRequestFromNodeRequest(request, response, undefined, contextValuesOf(request));
     dropEndlessTimeout(call.header);
     discardUnread(request, response);
     handler({ ...call, body: readBody(request, shutdown) })
