@@ -209,3 +209,15 @@ test("a health watch goes on after default and cap", async () => {
   stop.abort();
   await expect(codeOf(watch)).resolves.toBe("Canceled");
 });
+
+test.each([
+  ["connect", { "grpc-timeout": "200S" }],
+  ["grpc-web", { "connect-timeout-ms": "200000" }],
+  ["grpc", { "connect-timeout-ms": "200000" }],
+] as const)(
+  "over %s the header of another protocol, %j, does not switch the default off",
+  async (protocol, headers) => {
+    const { client } = await start(SHORT);
+    await expect(KINDS.unary?.(client(protocol), { headers })).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+  },
+);

@@ -32,7 +32,8 @@ export function createDeadlineInterceptor({ defaultMs, capMs }: DeadlineOptions)
 }
 
 function timeoutOf(header: Headers): number | undefined {
-  const { timeoutMs } = header.has("grpc-timeout")
+  // Connect heeds the header of the call's own protocol, and so must this.
+  const { timeoutMs } = header.get("content-type")?.startsWith("application/grpc")
     ? parseGrpcTimeout(header.get("grpc-timeout"), Number.POSITIVE_INFINITY)
     : parseConnectTimeout(header.get("connect-timeout-ms"), Number.POSITIVE_INFINITY);
   return timeoutMs;

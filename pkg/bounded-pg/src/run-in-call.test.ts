@@ -87,3 +87,23 @@ test("within another unit of work it is that one which is repeated", async () =>
   await expect(runInCall(LIVE, outer, { tries: 2, pauseMs: 1 })).rejects.toMatchObject({ code: "40001" });
   expect([outer.mock.calls.length, inner.mock.calls.length]).toEqual([2, 2]);
 });
+
+test("the end of a unit of work is that of its parts too", async () => {
+  const outer = new AbortController();
+  let part = currentScope();
+  const call = runInCall(outer, () =>
+    runInCall(LIVE, () => {
+      part = currentScope();
+      return new Promise(() => {});
+    }),
+  );
+  outer.abort(reason);
+  await expect(call).rejects.toBe(reason);
+  expect(part?.ended).toBe(true);
+});
+
+test("an error that is its own cause is thrown as it is", async () => {
+  const error = new Error("circle");
+  error.cause = error;
+  await expect(runInCall(LIVE, () => Promise.reject(error))).rejects.toBe(error);
+});

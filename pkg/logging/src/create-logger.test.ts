@@ -245,3 +245,21 @@ test("whatever the message and the fields, a json line is one line and JSON", ()
 test("a logger writes to standard output unless it is told otherwise", () => {
   expect(() => createLogger({ service: "s", version: "1" })).not.toThrow();
 });
+
+test.each([
+  ["a frozen error", Object.freeze(new Error("boom")), "boom"],
+  ["a frozen object", Object.freeze({ message: "x" }), "x|object|unreadable"],
+  [
+    "an object whose message throws",
+    {
+      get message(): string {
+        throw new Error("no");
+      },
+    },
+    "object|unreadable",
+  ],
+])("%s, logged by itself, does not throw", (_what, value, expected) => {
+  const { logger, output } = capture();
+  logger.error(value as never);
+  expect(output()).toMatch(new RegExp(expected));
+});

@@ -1,6 +1,7 @@
 import { isatty } from "node:tty";
 import winston from "winston";
 import { BatchTransport, type BatchTransportOptions } from "./batch-transport.ts";
+import { errorText, isError } from "./error-text.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { createLineFormat } from "./line-format.ts";
 import { createSecretKeys } from "./secret-keys.ts";
@@ -58,14 +59,34 @@ export function createLogger(options: LoggerOptions): winston.Logger {
 
 /** winston copies the fields itself: a getter among them that throws must cost its line's fields only. */
 function guard(logger: winston.Logger): void {
-  const log = logger.log as (this: winston.Logger, ...args: unknown[]) => winston.Logger;
+  const log = logger.log as Log;
   logger.log = function guarded(this: winston.Logger, ...args: unknown[]): winston.Logger {
     try {
       return log.apply(this, args);
     } catch {
-      return log.call(this, args[0], String(args[1]), { fields: "[unreadable]" });
+      return log.call(this, args[0], textOf(args[1]), { fields: "[unreadable]" });
     }
   } as winston.LogMethod;
+  for (const level of LEVELS) {
+    const logAtLevel = logger[level] as Log;
+    logger[level] = function guarded(this: winston.Logger, ...args: unknown[]): winston.Logger {
+      try {
+        return logAtLevel.apply(this, args);
+      } catch {
+        return log.call(this, level, textOf(args[0]), { fields: "[unreadable]" });
+      }
+    } as winston.LeveledLogMethod;
+  }
+}
+
+type Log = (this: winston.Logger, ...args: unknown[]) => winston.Logger;
+
+function textOf(message: unknown): string {
+  try {
+    return isError(message) ? errorText(message) : String(message);
+  } catch {
+    return "[unreadable]";
+  }
 }
 
 /** Resolves when everything logged so far is written by the logger's batch transports. */

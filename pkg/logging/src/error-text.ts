@@ -53,6 +53,10 @@ function causesOf(error: Error): unknown[] {
 
 /** What was thrown or given as a cause and is no error; the properties of an object stay out here too. */
 function describe(value: unknown): string {
-  if (typeof value === "object" || typeof value === "function") return Object.prototype.toString.call(value);
-  return String(value);
+  try {
+    if (typeof value === "object" || typeof value === "function") return Object.prototype.toString.call(value);
+    return String(value);
+  } catch {
+    return "[unreadable]";
+  }
 }

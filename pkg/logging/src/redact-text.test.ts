@@ -78,3 +78,14 @@ test("a text made to be slow takes about as long as any other", () => {
     expect(performance.now() - started, part).toBeLessThan(2_000);
   }
 }, 60_000);
+
+test.each([
+  ["conan.o'brien@example.com", "c***@example.com"],
+  ["from 'ada@example.com'", "from 'a***@example.com'"],
+  ["ada@example.com.2 failed", "a***@example.com.2 failed"],
+  ["ada@163.com", "a***@163.com"],
+  ["left-pad@1.2.3", "left-pad@1.2.3"],
+  ["react@19.0.0-rc.1", "react@19.0.0-rc.1"],
+])("%s becomes %s", (text, expected) => {
+  expect(redactText(text)).toBe(expected);
+});

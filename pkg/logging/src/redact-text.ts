@@ -66,9 +66,9 @@ function endOfUserInfo(text: string, start: number): number {
 
 const AT = /@|%40/g;
 /** Of ASCII; all other characters may stand in a local part (RFC 6531). */
-const NOT_LOCAL: ReadonlySet<number> = new Set([...Array(33).keys(), ...Buffer.from("\"'`<>()[],;:/\\?&=@\u007f")]);
+const NOT_LOCAL: ReadonlySet<number> = new Set([...Array(33).keys(), ...Buffer.from('"`<>()[],;:/\\?&=@\u007f')]);
 const DOMAIN = /[\p{L}\p{N}.-]+|\[[\p{N}a-fA-F.:]+\]/uy;
-const VERSION = /^$|^[\d.-]+$|\.\d+\.*$/;
+const VERSION = /^$|^v?\d+(?:\.\d+)*(?:-[\w.-]*)?\.*$/;
 const LONGEST_LOCAL_PART = 128;
 
 /** Keeps an address's first character and domain. What looks like `package@1.2.3` is none. */
@@ -79,6 +79,8 @@ function maskEmails(text: string): string {
     const least = Math.max(from, index - LONGEST_LOCAL_PART);
     let start = index;
     while (start > least && !NOT_LOCAL.has(text.charCodeAt(start - 1))) start -= 1;
+    // An apostrophe inside is O'Brien's, one before is a quotation's.
+    while (start < index && text[start] === "'") start += 1;
     DOMAIN.lastIndex = index + at.length;
     const [domain = ""] = DOMAIN.exec(text) ?? [];
     if (start >= index || VERSION.test(domain)) continue;

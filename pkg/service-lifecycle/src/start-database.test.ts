@@ -125,3 +125,12 @@ test("a database that takes the connection and never answers is not reached eith
     message: "database db.example.com:5432/users not reached (databaseWaitMs: 20): no answer within 20 ms",
   });
 });
+
+test("a password that was not encoded and reads as a host's port is not told as a part of the name", async () => {
+  const told: unknown[] = [];
+  const check = () => Promise.reject(REFUSED);
+  const url = "postgresql://postgres:12/topsecret/x@127.0.0.1:1/db";
+  const options = { check, prepare: async () => {}, url, waitMs: 10, onWaiting: (facts: unknown) => told.push(facts) };
+  const error = await catchError(startDatabase(options));
+  expect(`${error} ${JSON.stringify(told)}`).not.toContain("topsecret");
+});

@@ -39,8 +39,7 @@ const TRANSIENT = /^(08|53|57P)|^E|_/;
  * @throws ExitError when it cannot be used as it is; what `prepare` throws; the signal's reason
  */
 export async function startDatabase({ check, prepare, url, waitMs, signal, onWaiting }: StartDatabaseOptions) {
-  const { host, pathname } = new URL(url);
-  const database = `${host}${pathname}`;
+  const database = nameOf(url);
   try {
     await waitFor(check, {
       timeoutMs: waitMs,
@@ -57,6 +56,13 @@ export async function startDatabase({ check, prepare, url, waitMs, signal, onWai
     const message = `database ${database} not reached (databaseWaitMs: ${waitMs}): ${text(error)}`;
     throw new ExitError(message, EXIT.unavailable, error);
   }
+}
+
+/** Host, port and name. Nothing where a password that is not percent-encoded may have been taken for a part of them. */
+function nameOf(url: string): string {
+  const { username, host, pathname } = new URL(url);
+  const ats = url.split("@").length - 1;
+  return ats === 0 || (ats === 1 && username !== "" && host !== "") ? `${host}${pathname}` : "***";
 }
 
 function codeOf(error: unknown): string {
