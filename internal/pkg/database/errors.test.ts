@@ -105,7 +105,6 @@ describe("translateDatabaseError", () => {
     ["a null that may not be", prismaError("P2011", { kind: "NullConstraintViolation" })],
     ["a violated constraint", prismaError("P2002", { kind: "UniqueConstraintViolation" })],
     ["a table that is not there", prismaError("P2021", { kind: "TableDoesNotExist", table: "users" })],
-    ["a wrong password", prismaError("P1000", { kind: "AuthenticationFailed", user: "app" })],
     ["a character that PostgreSQL does not take", prismaError("P2039", postgresCause("22021"))],
     ["an error whose text speaks of a timeout", new Error("timeout exceeded when trying to connect")],
     ["an error whose text has a code", new Error("57014 08006 ECONNREFUSED P1001")],

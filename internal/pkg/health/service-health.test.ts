@@ -81,7 +81,11 @@ test("readiness follows the check, damped, and says why; liveness and startup do
   await vi.advanceTimersByTimeAsync(1_000);
   await expect(readiness()).resolves.toBe("NOT_SERVING");
   await expect(statuses()).resolves.toMatchObject({ liveness: "SERVING", startup: "SERVING" });
-  expect(lines.at(-1)).toMatchObject({ message: "not serving", reason: expect.stringContaining("Error: down") });
+  expect(lines.at(-1)).toMatchObject({
+    level: "warn",
+    message: "not serving",
+    reason: expect.stringContaining("Error: down"),
+  });
 });
 
 test("while it stops, liveness and startup stay SERVING", async () => {

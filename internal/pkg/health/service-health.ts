@@ -29,7 +29,8 @@ export function createServiceHealth({ services, logger, ...options }: ServiceHea
     ...options,
     onChange(ready, reason) {
       health.setAll(ready ? "SERVING" : "NOT_SERVING");
-      logger.info(ready ? "serving" : "not serving", { ...(reason !== undefined && { reason }) });
+      const level = ready || !(reason instanceof Error) ? "info" : "warn";
+      logger.log(level, ready ? "serving" : "not serving", { ...(reason !== undefined && { reason }) });
     },
   });
   return {

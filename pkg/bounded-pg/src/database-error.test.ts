@@ -66,3 +66,10 @@ describe("isUniqueViolation", () => {
     expect(isUniqueViolation(error, "email_key")).toBe(false);
   });
 });
+
+test.each(["28P01", "28000", "3D000", "P1000", "P1003"])(
+  "a database that refuses the service (%s) is unreachable",
+  (code) => {
+    expect(databaseErrorKind(Object.assign(new Error("refused"), { code }))).toBe("unreachable");
+  },
+);

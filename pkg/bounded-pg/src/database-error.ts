@@ -27,6 +27,8 @@ const CODES = [
   ["connection_lost", ["ECONNRESET", "ECONNABORTED", "EPIPE"]],
   ["unreachable", ["08000", "08001", "08004", "57P03", "P1001", "P1002", "P1008", "P2024", "P2028"]],
   ["unreachable", ["ECONNREFUSED", "ETIMEDOUT", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN"]],
+  // Refused: a password that was changed, a database or a right that is gone. Not the call's fault, and it may come back.
+  ["unreachable", ["28000", "28P01", "3D000", "P1000", "P1003"]],
   ["exhausted", ["53000", "53100", "53200", "53300", "53400", "P2037"]],
   ["read_only", ["25006"]],
   ["call_ended", ["CALL_ENDED"]],
