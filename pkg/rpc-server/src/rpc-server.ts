@@ -1,13 +1,22 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { performance } from "node:perf_hooks";
+import type { CallHost } from "./call/call.ts";
+import { Deadlines } from "./call/deadlines.ts";
+import { joinObservers } from "./call/observer.ts";
+import { compileRoutes } from "./call/router.ts";
+import { StreamCall } from "./call/stream-call.ts";
+import type { BaseExchange } from "./connection/base-exchange.ts";
+import { ByteBudget } from "./connection/byte-budget.ts";
+import { formatPeer } from "./connection/connection.ts";
 import { createConnections } from "./connection/connections.ts";
-import type { NodeResponse, RequestListener } from "./connection/http-engine.ts";
 import { createHttp1Engine } from "./connection/http1-engine.ts";
 import { createHttp2Engine } from "./connection/http2-engine.ts";
 import { LiveSet, startBudget } from "./live-set.ts";
-import { type RpcServerOptions, withDefaults } from "./options.ts";
+import { type RpcServerOptions, type Settings, withDefaults } from "./options.ts";
+import { createCorsPolicy } from "./request/cors.ts";
 import { createRequestHandler } from "./request/request-handler.ts";
+import { createRpcResolver } from "./request/resolver.ts";
 
 /** Where a server listens. */
 export interface ListenAddress {
@@ -46,29 +55,64 @@ export interface RpcServer {
 /** For aborted calls to write their answers, and for connections to close by themselves. */
 const GRACE_MS = 500;
 
+/** Times are checked this often, or four times within the shortest of them. */
+const CHECK_INTERVAL_MS = 1_000;
+
 /**
  * Creates a server that does not listen yet. Calls `options.routes`, and throws what that throws. The ConnectErrors
  * that handlers throw reach the client, all else as INTERNAL without its text; an interceptor has to log it.
  */
 export function createRpcServer(options: RpcServerOptions): RpcServer {
   const settings = withDefaults(options);
-  const shutdown = new AbortController();
-  const calls = new LiveSet<NodeResponse>();
-  const answer = createRequestHandler(settings, shutdown.signal);
-  const onRequest: RequestListener = (request, response) => {
-    calls.add(response);
-    response.once("close", () => calls.delete(response));
-    answer(request, response);
+  const exchanges = new LiveSet<BaseExchange>();
+  const { maxBufferBytes, maxConnectionBufferBytes } = settings;
+  const state = { exchanges, budget: new ByteBudget(maxBufferBytes), maxConnectionBufferBytes };
+  const host: CallHost = {
+    observers: joinObservers(settings.observers, settings.onError),
+    deadlines: new Deadlines(),
+    running: new Set(),
+    mapError: settings.mapError,
+    onError: settings.onError,
   };
+  const entries = compileRoutes(settings.routes, {
+    ...settings,
+    streamOuter: StreamCall.observe,
+    streamInner: StreamCall.endOnAbort,
+  });
+  let isStopping = false;
+  const onExchange = createRequestHandler({
+    host,
+    resolve: createRpcResolver(entries),
+    applyCors: createCorsPolicy(settings.corsOrigins),
+    fallback: settings.fallback,
+    maxHeaders: settings.maxHeaders,
+    maxCalls: settings.maxCalls,
+    isStopping: () => isStopping,
+  });
   const connections = createConnections(
-    { http1: createHttp1Engine(settings, onRequest), http2: createHttp2Engine(settings, onRequest) },
-    settings.prefaceTimeoutMs,
+    {
+      http1: createHttp1Engine(settings, state, onExchange),
+      http2: createHttp2Engine(settings, state, onExchange),
+    },
+    { prefaceTimeoutMs: settings.prefaceTimeoutMs, onEvent: host.observers.connection },
   );
   // Half-open, as node:http opens its own: the engines decide what it means that a client ends its side.
   const listener = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, connections.accept);
+  listener.maxConnections = settings.maxConnections;
+  listener.on("drop", (data) => {
+    const { remoteAddress = "", remotePort = 0, remoteFamily = "" } = data ?? {};
+    host.observers.connection({ type: "dropped", peer: formatPeer(remoteAddress, remotePort, remoteFamily) });
+  });
+  const checking = setInterval(checkTimes, checkIntervalMs(settings)).unref();
   let abortedCalls = 0;
   let draining: Promise<{ abortedCalls: number }> | undefined;
   let closing: Promise<void> | undefined;
+
+  function checkTimes(): void {
+    const nowMs = performance.now();
+    for (const exchange of exchanges) exchange.checkTimes(nowMs, settings);
+    connections.checkTimes(nowMs);
+  }
 
   async function listen({ port, host }: ListenAddress): Promise<Required<ListenAddress>> {
     if (draining !== undefined || closing !== undefined) throw new Error("the server is closed");
@@ -79,18 +123,19 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     return { port: bound.port, host: bound.address };
   }
 
-  /** Tells the handlers of all running calls to end, and counts them. */
+  /** Ends all running calls, and counts them. */
   function abortCalls(): void {
-    if (shutdown.signal.aborted) return;
-    abortedCalls = calls.size;
-    shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
+    if (isStopping) return;
+    isStopping = true;
+    abortedCalls = host.running.size;
+    for (const call of host.running) call.shutdown();
   }
 
   async function drainOnce(timeoutMs: number): Promise<{ abortedCalls: number }> {
     const left = startBudget(timeoutMs);
     listener.close();
     await connections.drain(timeoutMs);
-    if (!(await calls.emptied(left()))) {
+    if (!(await exchanges.emptied(left()))) {
       abortCalls();
     }
     await connections.allClosed(GRACE_MS);
@@ -102,6 +147,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     // The callback comes when the port is free and all connections are closed, with an error if it never listened.
     const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
     abortCalls();
+    clearInterval(checking);
     connections.destroy();
     await closed;
   }
@@ -120,4 +166,10 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     },
     close,
   };
+}
+
+function checkIntervalMs(settings: Settings): number {
+  const { bodyTimeoutMs, idleTimeoutMs, sendTimeoutMs, pingIntervalMs, pingTimeoutMs } = settings;
+  const shortestMs = Math.min(bodyTimeoutMs, idleTimeoutMs, sendTimeoutMs, pingIntervalMs, pingTimeoutMs);
+  return Math.max(10, Math.min(CHECK_INTERVAL_MS, shortestMs / 4));
 }

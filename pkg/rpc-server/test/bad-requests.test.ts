@@ -154,7 +154,7 @@ describe("over HTTP/2", () => {
     const { port } = await startEchoServer({ maxConcurrentStreams: 7 });
     expect((await openSession(port)).remoteSettings.maxConcurrentStreams).toBe(7);
     const { port: byDefault } = await startEchoServer();
-    expect((await openSession(byDefault)).remoteSettings.maxConcurrentStreams).toBe(250);
+    expect((await openSession(byDefault)).remoteSettings.maxConcurrentStreams).toBe(100);
   });
 });
 

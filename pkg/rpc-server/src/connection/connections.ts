@@ -1,8 +1,15 @@
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ConnectionEvent } from "../call/observer.ts";
 import { LiveSet } from "../live-set.ts";
+import { peerOf } from "./connection.ts";
 import { type HttpEngine, LINGER_MS } from "./http-engine.ts";
 import { type Protocol, sniffProtocol } from "./protocol-sniffer.ts";
+
+export interface ConnectionsOptions {
+  readonly prefaceTimeoutMs: number;
+  readonly onEvent: (event: ConnectionEvent) => void;
+}
 
 /** Every open connection of a server, from accept to close. */
 export interface Connections {
@@ -10,6 +17,7 @@ export interface Connections {
   accept(socket: Socket): void;
   /** As HttpEngine's, for all. */
   announceDrain(): void;
+  checkTimes(nowMs: number): void;
   /** As HttpEngine's, for all. A connection whose protocol is not known even after LINGER_MS is cut. */
   drain(timeoutMs: number): Promise<void>;
   /** Resolves with true when all are closed, with false when some still are open after `timeoutMs`. */
@@ -18,7 +26,10 @@ export interface Connections {
   destroy(): void;
 }
 
-export function createConnections(engines: Record<Protocol, HttpEngine>, prefaceTimeoutMs: number): Connections {
+export function createConnections(
+  engines: Record<Protocol, HttpEngine>,
+  { prefaceTimeoutMs, onEvent }: ConnectionsOptions,
+): Connections {
   const open = new LiveSet<Socket>();
   const unknown = new Set<Socket>();
 
@@ -29,11 +40,14 @@ export function createConnections(engines: Record<Protocol, HttpEngine>, preface
 
   return {
     accept(socket) {
+      const peer = peerOf(socket);
       open.add(socket);
       unknown.add(socket);
+      onEvent({ type: "opened", peer });
       socket.once("close", () => {
         open.delete(socket);
         unknown.delete(socket);
+        onEvent({ type: "closed", peer });
       });
       // A client that resets the connection is no news to anybody, but without a listener it ends the process.
       socket.on("error", () => {});
@@ -45,6 +59,10 @@ export function createConnections(engines: Record<Protocol, HttpEngine>, preface
     announceDrain() {
       engines.http1.announceDrain();
       engines.http2.announceDrain();
+    },
+    checkTimes(nowMs) {
+      engines.http1.checkTimes(nowMs);
+      engines.http2.checkTimes(nowMs);
     },
     async drain(timeoutMs) {
       await Promise.all([cutUnknown(timeoutMs), engines.http1.drain(timeoutMs), engines.http2.drain(timeoutMs)]);

@@ -1,10 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
-
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
-export type NodeResponse = ServerResponse | Http2ServerResponse;
-export type RequestListener = (request: NodeRequest, response: NodeResponse) => void;
 
 /**
  * How long a drain goes on reading from connections that are idle, in milliseconds: a request that was sent before its
@@ -23,6 +17,8 @@ export interface HttpEngine {
    * come, while some may still be running; a client that does not listen is given up after `timeoutMs`.
    */
   drain(timeoutMs: number): Promise<void>;
+  /** Called every now and then: ends what takes longer than it may. `nowMs` as of `performance.now()`. */
+  checkTimes(nowMs: number): void;
   /** Lets go of timers. The sockets stay with whoever accepted them. */
   close(): void;
 }

@@ -1,7 +1,10 @@
-import { createServer, type ServerResponse } from "node:http";
+import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type HttpEngine, LINGER_MS, type RequestListener } from "./http-engine.ts";
+import { Connection, type ServerState } from "./connection.ts";
+import type { Exchange } from "./exchange.ts";
+import { type HttpEngine, LINGER_MS } from "./http-engine.ts";
+import { Http1Exchange } from "./http1-exchange.ts";
 
 export interface Http1Limits {
   readonly maxHeaderBytes: number;
@@ -16,10 +19,14 @@ const TIMEOUT_CHECK_MS = 1_000;
 const CONNECT_REFUSED = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /** HTTP/1.1 by node:http. What its parser refuses gets Node's own 400, 408 or 431 and ends that connection only. */
-export function createHttp1Engine(limits: Http1Limits, onRequest: RequestListener): HttpEngine {
-  const answersBySocket = new Map<Socket, Set<ServerResponse>>();
-  let leaving = false;
-  let draining = false;
+export function createHttp1Engine(
+  limits: Http1Limits,
+  state: ServerState,
+  onExchange: (exchange: Exchange) => void,
+): HttpEngine {
+  const connections = new Map<Socket, Connection>();
+  let isLeaving = false;
+  let isDraining = false;
 
   const server = createServer(
     {
@@ -30,47 +37,45 @@ export function createHttp1Engine(limits: Http1Limits, onRequest: RequestListene
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     },
     (request, response) => {
-      const { socket } = request;
-      const answers = answersBySocket.get(socket);
-      answers?.add(response);
-      response.once("close", () => {
-        answers?.delete(response);
-        if (draining && answers?.size === 0) socket.destroySoon();
-      });
-      if (leaving) sayClose(response);
-      onRequest(request, response);
+      const connection = connections.get(request.socket);
+      if (connection === undefined) return;
+      const exchange = new Http1Exchange(connection, request, response);
+      if (isLeaving) exchange.sayClose();
+      onExchange(exchange);
     },
   );
+  // Node drops headers above its own count of 2,000 without a word: it must not, for they are counted here.
+  server.maxHeadersCount = 0;
   // Without a listener Node cuts the connection and says nothing; with one, it no longer looks after the socket.
   server.on("connect", (_request, socket) => socket.end(CONNECT_REFUSED, () => socket.destroy()));
   // Node starts its check for late requests on this event, which never comes to a server that is fed sockets.
   server.emit("listening");
 
   function announceDrain(): void {
-    leaving = true;
-    for (const answers of answersBySocket.values()) for (const response of answers) sayClose(response);
+    isLeaving = true;
+    for (const exchange of state.exchanges) if (exchange instanceof Http1Exchange) exchange.sayClose();
   }
 
   return {
     serve(socket) {
-      answersBySocket.set(socket, new Set());
-      socket.once("close", () => answersBySocket.delete(socket));
+      const connection = new Connection(socket, "1.1", state);
+      connections.set(socket, connection);
+      connection.onIdle = () => {
+        if (isDraining) socket.destroySoon();
+      };
+      socket.once("close", () => connections.delete(socket));
       server.emit("connection", socket);
     },
     announceDrain,
     async drain(timeoutMs) {
       announceDrain();
-      if (answersBySocket.size > 0) await sleep(Math.min(LINGER_MS, timeoutMs));
-      draining = true;
-      for (const [socket, answers] of answersBySocket) if (answers.size === 0) socket.destroySoon();
+      if (connections.size > 0) await sleep(Math.min(LINGER_MS, timeoutMs));
+      isDraining = true;
+      for (const [socket, connection] of connections) if (connection.isIdle) socket.destroySoon();
     },
+    checkTimes() {},
     close() {
       server.close();
     },
   };
-}
-
-/** Source: RFC 9112, 9.6. When the headers are out already, the engine ends the connection after the body instead. */
-function sayClose(response: ServerResponse): void {
-  if (!response.headersSent) response.setHeader("connection", "close");
 }

@@ -1,12 +1,18 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
+import { LiveSet } from "../live-set.ts";
+import { withDefaults } from "../options.ts";
+import type { BaseExchange } from "./base-exchange.ts";
+import { ByteBudget } from "./byte-budget.ts";
 import { createHttp2Engine } from "./http2-engine.ts";
 
 const SETTINGS = 4;
 
 test("a session that drains the moment it is made still sends its SETTINGS first", async () => {
-  const engine = createHttp2Engine({ maxHeaderBytes: 16_384, maxConcurrentStreams: 1 }, () => {});
+  const settings = withDefaults({ routes: () => {} });
+  const state = { exchanges: new LiveSet<BaseExchange>(), budget: new ByteBudget(1), maxConnectionBufferBytes: 1 };
+  const engine = createHttp2Engine(settings, state, () => {});
   const listener = createServer((socket) => {
     socket.on("error", () => {});
     engine.serve(socket);

@@ -1,15 +1,29 @@
 import { createServer, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers/promises";
-import type { HttpEngine, RequestListener } from "./http-engine.ts";
+import { Connection, type ServerState } from "./connection.ts";
+import type { Exchange } from "./exchange.ts";
+import type { HttpEngine } from "./http-engine.ts";
+import { Http2Exchange } from "./http2-exchange.ts";
 
 export interface Http2Limits {
   readonly maxHeaderBytes: number;
+  readonly maxHeaders: number;
   readonly maxConcurrentStreams: number;
+  readonly maxResetsPerSecond: number;
+  readonly idleTimeoutMs: number;
+  readonly pingIntervalMs: number;
+  readonly pingTimeoutMs: number;
 }
 
-/** With Node's 10 MB, a client that reads large answers slowly is refused new streams. */
+/** With Node's 10 MB, a client that reads large answers slowly is refused new streams; answers are bounded here. */
 const MAX_SESSION_MEMORY_MB = 64;
+
+/** Resets that may come at once, in seconds of `maxResetsPerSecond`. */
+const RESET_BURST_SECONDS = 10;
+
+/** Pseudo-headers, which do not count as headers; and one more, so that the count is seen here, and gets an answer. */
+const EXTRA_HEADER_PAIRS = 5 + 1;
 
 /**
  * A GOAWAY frame with NO_ERROR and the highest stream id there is: it refuses nothing yet. Source: RFC 9113, 6.8.
@@ -19,39 +33,84 @@ const MAX_SESSION_MEMORY_MB = 64;
 const GOAWAY_NOTICE = Buffer.from("0000080700000000007fffffff00000000", "hex");
 
 /** How long a client may take to answer the ping between the two GOAWAYs: far above a round trip. */
-const PING_TIMEOUT_MS = 1_000;
+const GOAWAY_PING_TIMEOUT_MS = 1_000;
+
+interface Session {
+  readonly http2: ServerHttp2Session;
+  readonly socket: Socket;
+  readonly connection: Connection;
+  /** When the last ping was sent; its answer is awaited while `isPinging`. */
+  pingedMs: number;
+  isPinging: boolean;
+  isLeaving: boolean;
+}
+
+const CONNECTION = Symbol("connection");
+type SessionWithConnection = ServerHttp2Session & { [CONNECTION]?: Connection };
 
 /** HTTP/2 without TLS, with prior knowledge (RFC 9113, 3.3), by node:http2. */
-export function createHttp2Engine(limits: Http2Limits, onRequest: RequestListener): HttpEngine {
-  const socketBySession = new Map<ServerHttp2Session, Socket>();
+export function createHttp2Engine(
+  limits: Http2Limits,
+  state: ServerState,
+  onExchange: (exchange: Exchange) => void,
+): HttpEngine {
+  const sessions = new Set<Session>();
   let drainMs: number | undefined;
-  const server = createServer(
-    {
-      maxSessionMemory: MAX_SESSION_MEMORY_MB,
-      settings: { maxConcurrentStreams: limits.maxConcurrentStreams, maxHeaderListSize: limits.maxHeaderBytes },
-    },
-    onRequest,
-  );
-  // Node has an event of its own for the method CONNECT, and 405 when nobody listens.
-  server.on("connect", onRequest);
+  const server = createServer({
+    maxSessionMemory: MAX_SESSION_MEMORY_MB,
+    maxHeaderListPairs: limits.maxHeaders + EXTRA_HEADER_PAIRS,
+    settings: { maxConcurrentStreams: limits.maxConcurrentStreams, maxHeaderListSize: limits.maxHeaderBytes },
+    streamResetBurst: limits.maxResetsPerSecond * RESET_BURST_SECONDS,
+    streamResetRate: limits.maxResetsPerSecond,
+    // What is written here has each such header once; Node would look it up for every header.
+    strictSingleValueFields: false,
+  });
+  // 'stream' and not 'request': that one builds objects like node:http's for every call.
+  server.on("stream", (stream, byName, _flags, raw) => {
+    const connection = (stream.session as SessionWithConnection | undefined)?.[CONNECTION];
+    if (connection === undefined) return;
+    onExchange(new Http2Exchange(connection, stream, { byName, raw }));
+  });
+
+  function checkSession(session: Session, nowMs: number): void {
+    const { connection, http2, socket } = session;
+    if (connection.idleMs(nowMs) > limits.idleTimeoutMs && !session.isLeaving) {
+      session.isLeaving = true;
+      void goAway(http2, socket, Math.min(GOAWAY_PING_TIMEOUT_MS, limits.pingTimeoutMs));
+    } else if (session.isPinging) {
+      if (nowMs - session.pingedMs > limits.pingTimeoutMs) socket.destroy();
+    } else if (nowMs - session.pingedMs > limits.pingIntervalMs && !(http2.closed || http2.destroyed)) {
+      session.pingedMs = nowMs;
+      session.isPinging = true;
+      http2.ping(() => {
+        session.isPinging = false;
+      });
+    }
+  }
 
   return {
     serve(socket) {
       // Node's sessions do not notice a client that ends its side of a socket that may be half-open.
       socket.allowHalfOpen = false;
-      server.once("session", (session) => {
-        socketBySession.set(session, socket);
-        session.once("close", () => socketBySession.delete(session));
-        if (drainMs !== undefined) void goAway(session, socket, drainMs);
+      const connection = new Connection(socket, "2", state);
+      server.once("session", (http2: SessionWithConnection) => {
+        http2[CONNECTION] = connection;
+        const session = { http2, socket, connection, pingedMs: performance.now(), isPinging: false, isLeaving: false };
+        sessions.add(session);
+        http2.once("close", () => sessions.delete(session));
+        if (drainMs !== undefined) void goAway(http2, socket, drainMs);
       });
       server.emit("connection", socket);
     },
     // A GOAWAY would end the connection, to which a load balancer may still send calls.
     announceDrain() {},
     async drain(timeoutMs) {
-      const pingTimeoutMs = Math.min(PING_TIMEOUT_MS, timeoutMs);
+      const pingTimeoutMs = Math.min(GOAWAY_PING_TIMEOUT_MS, timeoutMs);
       drainMs = pingTimeoutMs;
-      await Promise.all(Array.from(socketBySession, (connection) => goAway(...connection, pingTimeoutMs)));
+      await Promise.all(Array.from(sessions, ({ http2, socket }) => goAway(http2, socket, pingTimeoutMs)));
+    },
+    checkTimes(nowMs) {
+      for (const session of sessions) checkSession(session, nowMs);
     },
     close() {
       server.close();

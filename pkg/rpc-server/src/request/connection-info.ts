@@ -1,5 +1,4 @@
-import { type ContextValues, createContextKey, createContextValues } from "@connectrpc/connect";
-import type { NodeRequest } from "../connection/http-engine.ts";
+import { createContextKey } from "@connectrpc/connect";
 
 /** How a call came in. */
 export interface ConnectionInfo {
@@ -13,10 +12,3 @@ export interface ConnectionInfo {
 export const connectionInfo = createContextKey<ConnectionInfo | undefined>(undefined, {
   description: "how the call came in",
 });
-
-export function contextValuesOf({ httpVersion, socket }: NodeRequest): ContextValues {
-  const { remoteAddress = "", remotePort = 0, remoteFamily } = socket;
-  const host = remoteFamily === "IPv6" ? `[${remoteAddress}]` : remoteAddress;
-  const version = httpVersion === "2.0" ? "2" : httpVersion;
-  return createContextValues().set(connectionInfo, { httpVersion: version, peer: `${host}:${remotePort}` });
-}

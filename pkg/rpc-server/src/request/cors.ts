@@ -1,5 +1,5 @@
 import { cors } from "@connectrpc/connect";
-import type { NodeRequest, NodeResponse } from "../connection/http-engine.ts";
+import type { Exchange } from "../connection/exchange.ts";
 
 /** What pages may send and see beyond the headers of the three protocols. */
 const ALLOWED_HEADERS = [...cors.allowedHeaders, "authorization", "x-request-id"].join(", ");
@@ -9,8 +9,10 @@ const ALLOWED_METHODS = cors.allowedMethods.join(", ");
 /** Two hours: Chromium's cap. */
 const MAX_AGE_SECONDS = "7200";
 
-/** Sets the response's CORS headers. Returns true when that answers the request: it was a preflight. */
-export type CorsPolicy = (request: NodeRequest, response: NodeResponse) => boolean;
+const VARY = ["vary", "Origin"];
+
+/** Gives the answers of an exchange their CORS headers. Returns true when it has answered: it was a preflight. */
+export type CorsPolicy = (exchange: Exchange) => boolean;
 
 /**
  * Lets pages of the given origins call, or of all with `["*"]`, without credentials. Others get no CORS headers, and so
@@ -21,21 +23,27 @@ export function createCorsPolicy(origins: readonly string[]): CorsPolicy {
   const allowed = new Set(origins);
   const any = allowed.has("*");
 
-  return (request, response) => {
-    response.setHeader("vary", "Origin");
-    const { origin } = request.headers;
-    if (origin === undefined || !(any || allowed.has(origin))) return false;
-    response.setHeader("access-control-allow-origin", any ? "*" : origin);
+  return (exchange) => {
+    const origin = exchange.headers.get("origin");
+    exchange.commonHeaders = VARY;
+    if (origin === null || !(any || allowed.has(origin))) return false;
+    const allowOrigin = [...VARY, "access-control-allow-origin", any ? "*" : origin];
 
-    if (request.method !== "OPTIONS" || request.headers["access-control-request-method"] === undefined) {
-      response.setHeader("access-control-expose-headers", EXPOSED_HEADERS);
+    if (exchange.method !== "OPTIONS" || !exchange.headers.has("access-control-request-method")) {
+      exchange.commonHeaders = [...allowOrigin, "access-control-expose-headers", EXPOSED_HEADERS];
       return false;
     }
-    response.setHeader("access-control-allow-methods", ALLOWED_METHODS);
-    response.setHeader("access-control-allow-headers", ALLOWED_HEADERS);
-    response.setHeader("access-control-max-age", MAX_AGE_SECONDS);
-    response.statusCode = 204;
-    response.end();
+    exchange.commonHeaders = allowOrigin;
+    exchange.respond([
+      ":status",
+      "204",
+      "access-control-allow-methods",
+      ALLOWED_METHODS,
+      "access-control-allow-headers",
+      ALLOWED_HEADERS,
+      "access-control-max-age",
+      MAX_AGE_SECONDS,
+    ]);
     return true;
   };
 }

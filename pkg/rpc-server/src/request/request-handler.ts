@@ -1,95 +1,75 @@
-import { createConnectRouter } from "@connectrpc/connect";
-import {
-  compressionBrotli,
-  compressionGzip,
-  universalRequestFromNodeRequest,
-  universalResponseToNodeResponse,
-} from "@connectrpc/connect-node";
-import type { NodeRequest, NodeResponse, RequestListener } from "../connection/http-engine.ts";
-import type { RpcServerOptions } from "../options.ts";
-import { contextValuesOf } from "./connection-info.ts";
-import { createCorsPolicy } from "./cors.ts";
-import { endOnAbort, untilAborted } from "./end-on-abort.ts";
+import { Code } from "@connectrpc/connect";
+import type { CallHost } from "../call/call.ts";
+import { shuttingDown, tooManyCalls } from "../call/errors.ts";
+import { refuse } from "../call/refused-call.ts";
+import { StreamCall } from "../call/stream-call.ts";
+import { UnaryCall } from "../call/unary-call.ts";
+import type { Exchange, NodeRequest, NodeResponse } from "../connection/exchange.ts";
+import type { CorsPolicy } from "./cors.ts";
 import { findRequestFault } from "./request-fault.ts";
-import { dropEndlessTimeout } from "./timeout-header.ts";
-import { answerUnknownMethod } from "./unknown-method.ts";
+import type { Refusal, Resolution, Resolver } from "./resolver.ts";
 
-type Options = Pick<
-  Required<RpcServerOptions>,
-  "routes" | "interceptors" | "corsOrigins" | "readMaxBytes" | "writeMaxBytes" | "onError"
->;
+export interface RequestHandlerParts {
+  readonly host: CallHost;
+  readonly resolve: Resolver;
+  readonly applyCors: CorsPolicy;
+  readonly fallback: ((request: NodeRequest, response: NodeResponse) => void) | undefined;
+  readonly maxHeaders: number;
+  readonly maxCalls: number;
+  /** Whether calls that begin now would be aborted at once. */
+  readonly isStopping: () => boolean;
+}
 
-/**
- * Answers every request: bad ones, preflights and unknown paths by itself, calls by connect-es.
- * When `shutdown` fires, calls end with its reason.
- */
-export function createRequestHandler(options: Options, shutdown: AbortSignal): RequestListener {
-  const router = createConnectRouter({
-    // Innermost: the others see what ended the call as if the handler had thrown it.
-    interceptors: [...options.interceptors, endOnAbort],
-    readMaxBytes: options.readMaxBytes,
-    writeMaxBytes: options.writeMaxBytes,
-    acceptCompression: [compressionGzip, compressionBrotli],
-    shutdownSignal: shutdown,
-  });
-  options.routes(router);
-  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-  const applyCors = createCorsPolicy(options.corsOrigins);
+/** Answers every request: bad ones and preflights by itself, calls by their methods, all else by the fallback. */
+export function createRequestHandler(parts: RequestHandlerParts): (exchange: Exchange) => void {
+  const { host, resolve, applyCors, fallback, maxHeaders, maxCalls, isStopping } = parts;
 
-  return (request, response) => {
-    // Also after connect-node's own listeners have gone: an error nobody listens to ends the process.
-    request.on("error", ignoreClientGone);
-    response.on("error", ignoreClientGone);
+  function startCall(exchange: Exchange, resolution: Resolution): void {
+    const isUnary = resolution.entry.unary !== undefined;
+    const call = isUnary ? new UnaryCall(host, exchange, resolution) : new StreamCall(host, exchange, resolution);
+    if (isStopping()) call.refuse(shuttingDown());
+    else if (host.running.size >= maxCalls) call.refuse(tooManyCalls());
+    else call.start();
+  }
 
-    const fault = findRequestFault(request);
-    if (fault !== undefined) return refuse(response, fault);
-    if (applyCors(request, response)) return;
-    const [path = ""] = (request.url ?? "").split("?", 1);
-    const handler = handlers.get(path);
-    if (handler === undefined) return answerUnknownMethod(request, response);
+  return (exchange) => {
+    const refusal = findRefusal(exchange, maxHeaders);
+    if (refusal !== undefined) return refuse(exchange, refusal, host.observers);
+    if (applyCors(exchange)) return;
 
-    const call = universalRequestFromNodeRequest(request, response, undefined, contextValuesOf(request));
-    dropEndlessTimeout(call.header);
-    discardUnread(request, response);
-    handler({ ...call, body: readBody(request, shutdown) })
-      .then((answer) => universalResponseToNodeResponse(answer, response))
-      .catch((error: unknown) => {
-        if (call.signal.aborted) return; // The client has gone, and its handler was told.
-        options.onError(error);
-        giveUp(response);
-      });
+    const resolved = resolve(exchange);
+    if (resolved?.kind === "refusal") return refuse(exchange, resolved, host.observers);
+    if (exchange.headers.has("expect")) exchange.sayContinue();
+    if (resolved !== undefined) return startCall(exchange, resolved);
+    if (fallback === undefined) return refuse(exchange, NOT_FOUND, host.observers);
+    const { request, response } = exchange.toNode();
+    fallback(request, response);
   };
 }
 
-/** The call's signal says the same to those who need to know. */
-function ignoreClientGone(): void {}
-
-function refuse(response: NodeResponse, fault: string): void {
-  response.statusCode = 400;
-  response.setHeader("content-type", "text/plain; charset=utf-8");
-  response.end(`${fault}\n`);
-}
-
-/** Ends a response that cannot be written as it should. */
-function giveUp(response: NodeResponse): void {
-  if (response.headersSent) {
-    response.destroy();
-  } else {
-    response.statusCode = 500;
-    response.end();
+/** What is wrong with any request, whatever it asks for. */
+function findRefusal(exchange: Exchange, maxHeaders: number): Refusal | undefined {
+  const fault = findRequestFault(exchange);
+  if (fault !== undefined) return refusal(400, fault, Code.InvalidArgument);
+  if (exchange.headers.list.length > 2 * maxHeaders) {
+    return refusal(431, `the request has more than ${maxHeaders} headers`, Code.ResourceExhausted);
   }
+  const expectation = exchange.headers.get("expect");
+  if (expectation !== null && expectation.toLowerCase() !== "100-continue") {
+    return refusal(417, "the only expectation that can be met is 100-continue", Code.InvalidArgument);
+  }
+  return undefined;
 }
 
-/**
- * Once the answer is out, throws away what the client may still be sending: one that writes its whole request before it
- * reads would wait forever. Not by a reset (RFC 9113, 8.1): Node sends it before the trailers, which are lost then.
- */
-function discardUnread(request: NodeRequest, response: NodeResponse): void {
-  const written = "stream" in response ? response.stream : response;
-  written.once("finish", () => request.resume());
+function refusal(status: number, message: string, code: Code): Refusal {
+  return { kind: "refusal", head: [":status", String(status)], message, code, protocol: "http" };
 }
 
-async function* readBody(request: NodeRequest, shutdown: AbortSignal) {
-  // Left alone when nobody wants the rest: destroying the request would cut the connection before the answer is out.
-  yield* untilAborted<Uint8Array>(request.iterator({ destroyOnReturn: false }), shutdown);
-}
+/** Connect clients take it for unimplemented. Source: Connect protocol, "HTTP to error code". */
+const NOT_FOUND: Refusal = {
+  kind: "refusal",
+  head: [":status", "404"],
+  message: "",
+  code: Code.Unimplemented,
+  protocol: "http",
+};

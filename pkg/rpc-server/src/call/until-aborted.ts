@@ -1,15 +1,3 @@
-import type { Interceptor } from "@connectrpc/connect";
-
-/**
- * Ends a call when its signal fires (its deadline, the server's shutdown, the client's leaving), with the signal's
- * reason, also when the handler takes no notice. The handler runs on, but nobody waits for it.
- */
-export const endOnAbort: Interceptor = (next) => async (request) => {
-  const { signal } = request;
-  const response = await orAbort(next(request), signal);
-  return response.stream ? { ...response, message: untilAborted(response.message, signal) } : response;
-};
-
 /** The source's items; throws the signal's reason as soon as it fires, and lets go of the source. */
 export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T, void> {
   const iterator = source[Symbol.asyncIterator]();
@@ -25,8 +13,8 @@ export async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSi
   }
 }
 
-/** Promise.race would keep every promise of a long stream until the signal fires. */
-function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+/** What the promise gives, or the signal's reason. Promise.race would keep every promise of a long stream until it fires. */
+export function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     if (signal.aborted) onAbort();

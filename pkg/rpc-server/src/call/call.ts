@@ -1,0 +1,203 @@
+import { performance } from "node:perf_hooks";
+import type { ConnectError, ContextValues } from "@connectrpc/connect";
+import type { Exchange, RequestSink } from "../connection/exchange.ts";
+import { CallHeaders } from "./call-headers.ts";
+import type { Deadlines, Expiring } from "./deadlines.ts";
+import { bodyLate, clientGone, deadlineExceeded, shuttingDown, toConnectError } from "./errors.ts";
+import { CallContextValues } from "./intercepted-call.ts";
+import type { MethodEntry } from "./method-entry.ts";
+import type { ObservedCall, Observers } from "./observer.ts";
+
+/** What the calls of a server share. */
+export interface CallHost {
+  readonly observers: Observers;
+  readonly deadlines: Deadlines;
+  /** Calls that have begun and not ended. */
+  readonly running: Set<Call>;
+  readonly mapError: (error: ConnectError) => ConnectError;
+  readonly onError: (error: unknown) => void;
+}
+
+/** What signals of successful calls say, as AbortController's default would; building one each time costs microseconds. */
+const COMPLETED = new DOMException("This operation was aborted", "AbortError");
+
+/** Timeouts are kept up to this many milliseconds (285 years): beyond, they count as none. */
+const MAX_TIMEOUT_MS = 9e12;
+
+/**
+ * A call from the end of its headers to its end. Exactly one of answer, deadline, shutdown and client-gone ends it;
+ * whatever comes later is ignored.
+ */
+export abstract class Call implements ObservedCall, Expiring, RequestSink {
+  readonly exchange: Exchange;
+  readonly entry: MethodEntry;
+  abstract readonly protocol: "grpc" | "grpc-web" | "connect";
+  readonly startedMs = performance.now();
+  readonly contextValues: ContextValues;
+
+  expiresMs = Number.POSITIVE_INFINITY;
+  previous: Expiring | undefined;
+  next: Expiring | undefined;
+
+  protected readonly host: CallHost;
+  protected readonly controller = new AbortController();
+  /**
+   * How long interceptors get to turn what ended their call from outside into an error of theirs, in milliseconds; then
+   * the client is answered without them.
+   */
+  protected readonly unwindMs: number = 100;
+  protected hasEnded = false;
+  /** What ended the call from outside, while its interceptors may still say it in their words. */
+  protected endedBy: ConnectError | undefined;
+  #unwinding: NodeJS.Timeout | undefined;
+  #shutdownListener: (() => void) | undefined;
+
+  constructor(host: CallHost, exchange: Exchange, entry: MethodEntry) {
+    this.host = host;
+    this.exchange = exchange;
+    this.entry = entry;
+    this.contextValues = new CallContextValues(this, exchange.connection.info);
+  }
+
+  get service(): string {
+    return this.entry.service.typeName;
+  }
+
+  get method(): string {
+    return this.entry.method.name;
+  }
+
+  get kind(): ObservedCall["kind"] {
+    return this.entry.kind;
+  }
+
+  get httpVersion(): string {
+    return this.exchange.httpVersion;
+  }
+
+  get peer(): string {
+    return this.exchange.connection.info.peer;
+  }
+
+  get header(): Headers {
+    return this.exchange.headers;
+  }
+
+  /** How long the call may still take, in milliseconds; undefined when it has no deadline. Below 0 when it is over. */
+  remainingMs(): number | undefined {
+    return this.expiresMs === Number.POSITIVE_INFINITY ? undefined : this.expiresMs - performance.now();
+  }
+
+  /** Begins the call: reads its request, and runs its handler. */
+  abstract start(): void;
+
+  reportUnsendable(name: string): void {
+    const rpc = `${this.service}/${this.method}`;
+    this.host.onError(new Error(`${rpc} has set the header ${name} to a value that cannot be sent: it is left out`));
+  }
+
+  /** Has the observers hear of the call, and answers it with an error of the server's own. */
+  refuse(error: ConnectError): void {
+    this.begin();
+    this.fail(this.host.mapError(error));
+  }
+
+  /** Ends the call because the server stops. */
+  shutdown(): void {
+    this.endFromOutside(shuttingDown());
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    this.endFromOutside(deadlineExceeded());
+  }
+
+  /** The client has gone: nobody is there to be answered. */
+  gone(): void {
+    this.finish(clientGone());
+  }
+
+  late(): void {
+    this.fail(this.host.mapError(bodyLate()));
+  }
+
+  abstract data(chunk: Buffer): void;
+  abstract end(): void;
+
+  protected begin(): void {
+    this.host.running.add(this);
+    this.host.observers.begin(this);
+  }
+
+  /** Starts the clock: the client's timeout, or the method's, whichever ends earlier. */
+  protected startDeadline(clientMs: number | undefined): void {
+    const { defaultMs, maxMs = Number.POSITIVE_INFINITY } = this.entry.timeouts;
+    const timeoutMs = Math.min(clientMs ?? defaultMs ?? Number.POSITIVE_INFINITY, maxMs);
+    if (timeoutMs <= MAX_TIMEOUT_MS) {
+      this.expiresMs = this.startedMs + timeoutMs;
+      this.host.deadlines.add(this);
+    }
+    const { shutdownSignal } = this.entry;
+    if (shutdownSignal !== undefined) this.#watch(shutdownSignal);
+  }
+
+  /** connect-es's option of a service: a signal of its own, whose reason its calls end with. */
+  #watch(signal: AbortSignal): void {
+    this.#shutdownListener = () => this.endFromOutside(toConnectError(signal.reason));
+    if (signal.aborted) this.#shutdownListener();
+    else signal.addEventListener("abort", this.#shutdownListener, { once: true });
+  }
+
+  /**
+   * Fires the signal, and has the handler's part replaced by `error`, so that interceptors see it as thrown there. What
+   * does not come back is left behind.
+   */
+  protected endFromOutside(error: ConnectError): void {
+    if (this.hasEnded || this.endedBy !== undefined) return;
+    this.endedBy = error;
+    this.controller.abort(error);
+    if (!this.abandonHandler(error)) {
+      this.fail(this.host.mapError(error));
+      return;
+    }
+    this.#unwinding = setTimeout(() => this.fail(this.host.mapError(error)), this.unwindMs);
+  }
+
+  /** Makes interceptors see `error` in place of what the handler does. False when none of them is running. */
+  protected abstract abandonHandler(error: ConnectError): boolean;
+
+  /** Ends the call with an error that the client is told as it is. */
+  protected fail(error: ConnectError): void {
+    if (this.hasEnded) return;
+    try {
+      this.writeError(error);
+    } catch (failure) {
+      // Not even an error can be written: the client at least learns that there is no answer.
+      this.host.onError(failure);
+      this.exchange.cut();
+    }
+    this.finish(error);
+  }
+
+  protected abstract writeError(error: ConnectError): void;
+
+  /** The one end of a call. Returns false when it had ended before. */
+  protected finish(error: ConnectError | undefined): boolean {
+    if (this.hasEnded) return false;
+    this.hasEnded = true;
+    this.host.running.delete(this);
+    this.host.deadlines.remove(this);
+    if (this.#unwinding !== undefined) clearTimeout(this.#unwinding);
+    if (this.#shutdownListener !== undefined) {
+      this.entry.shutdownSignal?.removeEventListener("abort", this.#shutdownListener);
+    }
+    this.host.observers.end(this, error);
+    this.controller.abort(error ?? COMPLETED);
+    return true;
+  }
+}
+
+/** The same headers as an instance of ours: interceptors may have put others in place. */
+export function toCallHeaders(headers: Headers): CallHeaders {
+  return headers instanceof CallHeaders ? headers : new CallHeaders([...headers].flat());
+}

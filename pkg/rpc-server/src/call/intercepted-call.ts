@@ -1,0 +1,42 @@
+import type { ContextKey, ContextValues, HandlerContext, StreamRequest, UnaryRequest } from "@connectrpc/connect";
+import { type ConnectionInfo, connectionInfo } from "../request/connection-info.ts";
+import type { CallHeaders } from "./call-headers.ts";
+
+/** Where a request, and its context values, keep the call that they belong to. */
+export const CALL = Symbol("call");
+
+/** A call as the end of its interceptors needs it. */
+export interface InterceptedCall {
+  readonly responseHeader: CallHeaders;
+  readonly responseTrailer: CallHeaders;
+  /** The handler's context, with what the interceptors have left of the request. */
+  contextFor(request: UnaryRequest | StreamRequest): HandlerContext;
+  /** What the handler returns, or a rejection as soon as the call is ended from outside. */
+  guard<T>(output: T | PromiseLike<T>): T | Promise<T>;
+}
+
+/** connect-es's context values; its own are built with three closures each. */
+export class CallContextValues implements ContextValues {
+  readonly [CALL]: unknown;
+
+  constructor(call: unknown, info: ConnectionInfo) {
+    this[CALL] = call;
+    this.#values = { [connectionInfo.id]: info };
+  }
+
+  #values: Record<symbol, unknown>;
+
+  get<T>(key: ContextKey<T>): T {
+    return key.id in this.#values ? (this.#values[key.id] as T) : key.defaultValue;
+  }
+
+  set<T>(key: ContextKey<T>, value: T): this {
+    this.#values[key.id] = value;
+    return this;
+  }
+
+  delete(key: ContextKey<unknown>): this {
+    delete this.#values[key.id];
+    return this;
+  }
+}

@@ -1,0 +1,69 @@
+import type { ConnectError, ContextValues } from "@connectrpc/connect";
+
+/** A call as its observers see it. */
+export interface ObservedCall {
+  /** The full name of the service, `user.v1.UserService`; `unknown` when nobody serves what was asked for. */
+  readonly service: string;
+  /** The name of the method, `GetUser`; `unknown` as above. */
+  readonly method: string;
+  readonly kind: "unary" | "client_stream" | "server_stream" | "bidi_stream";
+  /** `http` for a request that is none of the three. */
+  readonly protocol: "grpc" | "grpc-web" | "connect" | "http";
+  /** `1.1` or `2`, and `1.0` for clients that old. */
+  readonly httpVersion: string;
+  /** Address and port of the other end of the connection. */
+  readonly peer: string;
+  /** When the request's headers were there, in milliseconds of `performance.now()`. */
+  readonly startedMs: number;
+  /** The request's headers, as they came or as interceptors left them. */
+  readonly header: Headers;
+  /** What interceptors have left there. */
+  readonly contextValues: ContextValues;
+}
+
+/** What happens to a connection. `dropped`: there were `maxConnections` already. */
+export interface ConnectionEvent {
+  readonly type: "opened" | "closed" | "dropped";
+  readonly peer: string;
+}
+
+/**
+ * Hears of every call, those included that are refused before an interceptor or handler runs. What an observer throws is
+ * given to `onError` and does not disturb the call.
+ */
+export interface CallObserver {
+  begin?(call: ObservedCall): void;
+  /** A request message was read and decoded. */
+  received?(call: ObservedCall): void;
+  /** A response message was encoded. */
+  sent?(call: ObservedCall): void;
+  /** Heard exactly once a call; `error` is what the client is told, and absent when the call succeeded. */
+  end?(call: ObservedCall, error: ConnectError | undefined): void;
+  connection?(event: ConnectionEvent): void;
+}
+
+/** All observers as one. */
+export type Observers = Required<CallObserver>;
+
+/** Calls each observer for each event, and `onError` with what one throws. */
+export function joinObservers(observers: readonly CallObserver[], onError: (error: unknown) => void): Observers {
+  function each<K extends keyof CallObserver>(event: K) {
+    const listeners = observers.filter((observer) => observer[event] !== undefined);
+    return (...args: Parameters<Observers[K]>): void => {
+      for (const observer of listeners) {
+        try {
+          (observer[event] as (...args: Parameters<Observers[K]>) => void)(...args);
+        } catch (error) {
+          onError(error);
+        }
+      }
+    };
+  }
+  return {
+    begin: each("begin"),
+    received: each("received"),
+    sent: each("sent"),
+    end: each("end"),
+    connection: each("connection"),
+  };
+}

@@ -1,0 +1,56 @@
+import type { DescMethod, JsonReadOptions, JsonWriteOptions, Message } from "@bufbuild/protobuf";
+import type { ConnectError } from "@connectrpc/connect";
+import type { CallHeaders } from "../call/call-headers.ts";
+import type { Exchange } from "../connection/exchange.ts";
+import type { Compression, Compressions } from "./compression.ts";
+import type { MessageFormat } from "./message-format.ts";
+
+/** What a codec needs to know of the method that is called. */
+export interface CodecMethod {
+  readonly method: DescMethod;
+  readonly compressions: Compressions;
+  readonly compressMinBytes: number;
+  readonly readMaxBytes: number;
+  readonly requireConnectProtocolHeader: boolean;
+  /** For the details of errors in JSON. */
+  readonly jsonOptions: Partial<JsonReadOptions & JsonWriteOptions> | undefined;
+  readonly formats: Readonly<Record<MessageFormat["name"], MessageFormat>>;
+}
+
+/** One call as its codec sees it. */
+export interface CodecCall {
+  readonly exchange: Exchange;
+  readonly entry: CodecMethod;
+  readonly format: MessageFormat;
+  /** How the request is compressed; a codec's `begin` finds out. */
+  requestCompression: Compression | undefined;
+  /** What the client accepts, as its header says. */
+  acceptedCompressions: string | null;
+  readonly responseHeader: CallHeaders;
+  readonly responseTrailer: CallHeaders;
+  /** A handler has set a header that HTTP cannot carry: it is left out, and whoever runs the server hears of it. */
+  reportUnsendable(name: string): void;
+}
+
+/** How unary calls of one protocol stand in HTTP. */
+export interface UnaryCodec {
+  readonly protocol: "grpc" | "grpc-web" | "connect";
+  /** The answer's content-type. */
+  contentType(format: MessageFormat): string;
+  /** The client's timeout in milliseconds, not clamped. @throws ConnectError INVALID_ARGUMENT */
+  timeoutMs(call: CodecCall): number | undefined;
+  /** Looks at the headers, before the body is read. @throws ConnectError for what cannot be served */
+  begin(call: CodecCall): void;
+  /** The first bytes of the body are here. @throws ConnectError when they say that it cannot be taken */
+  checkStart(call: CodecCall, start: Uint8Array): void;
+  /** How many bytes of body there may be at most. */
+  maxBodyBytes(call: CodecCall): number;
+  /** What is wrong with a body of more. */
+  overflow(call: CodecCall): ConnectError;
+  /** @throws ConnectError */
+  decode(call: CodecCall, body: Buffer): Message | Promise<Message>;
+  /** Writes the answer. @throws ConnectError when the message cannot be encoded; nothing was written then */
+  respond(call: CodecCall, message: Message): void | Promise<void>;
+  /** Writes the error as the protocol has it. */
+  fail(call: CodecCall, error: ConnectError): void;
+}

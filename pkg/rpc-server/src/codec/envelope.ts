@@ -1,0 +1,92 @@
+import type { Message } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { CodecCall } from "./codec.ts";
+import { compress, decompress } from "./compression.ts";
+
+/** Flags and length. Source: gRPC over HTTP/2, "Length-Prefixed-Message"; gRPC-Web, "HTTP/2 related differences". */
+export const PREFIX_BYTES = 5;
+const COMPRESSED = 0b1;
+
+/** @throws ConnectError for unknown flags, and for a length above the limit, whether or not so much has come. */
+export function checkPrefix({ entry, requestCompression }: CodecCall, start: Uint8Array): void {
+  if (start.length < PREFIX_BYTES) return;
+  const flags = start[0] ?? 0;
+  if ((flags & ~COMPRESSED) !== 0) {
+    throw new ConnectError(`unknown envelope flags 0x${flags.toString(16).padStart(2, "0")}`, Code.InvalidArgument);
+  }
+  if (flags === COMPRESSED && requestCompression === undefined) {
+    // Source: gRPC, compression.md: "Compressed-Flag set with no or identity encoding".
+    throw new ConnectError("the message is flagged as compressed, but no encoding is named", Code.Internal);
+  }
+  const length = lengthOf(start);
+  if (length > entry.readMaxBytes) {
+    throw new ConnectError(
+      `the message is ${length} bytes long; the limit is ${entry.readMaxBytes}`,
+      Code.ResourceExhausted,
+    );
+  }
+}
+
+function lengthOf(start: Uint8Array): number {
+  const [, a = 0, b = 0, c = 0, d = 0] = start;
+  return a * 0x1000000 + ((b << 16) | (c << 8) | d);
+}
+
+/**
+ * The one message of a unary request.
+ * @throws ConnectError UNIMPLEMENTED for no or another message (cardinality: gRPC, statuscodes.md), INVALID_ARGUMENT for
+ * an incomplete one or what follows it, and what checkPrefix throws
+ */
+export function decodeEnvelope(call: CodecCall, body: Buffer): Message | Promise<Message> {
+  if (body.length === 0) throw new ConnectError("the request has no message: one is expected", Code.Unimplemented);
+  checkPrefix(call, body);
+  const end = PREFIX_BYTES + (body.length < PREFIX_BYTES ? 0 : lengthOf(body));
+  if (body.length < end) throw new ConnectError("the request's message is incomplete", Code.InvalidArgument);
+  if (body.length > end) assertNothingFollows(body, end);
+
+  const bytes = body.subarray(PREFIX_BYTES, end);
+  if (body[0] !== COMPRESSED || call.requestCompression === undefined) return call.format.decode(bytes);
+  const raw = decompress(call.requestCompression, bytes, call.entry.readMaxBytes);
+  return raw instanceof Uint8Array ? call.format.decode(raw) : raw.then((decoded) => call.format.decode(decoded));
+}
+
+function assertNothingFollows(body: Buffer, end: number): never {
+  const rest = body.length - end;
+  const isMessage = rest >= PREFIX_BYTES && rest >= PREFIX_BYTES + lengthOf(body.subarray(end));
+  throw isMessage
+    ? moreThanOneMessage()
+    : new ConnectError(`${rest} bytes follow the request's message`, Code.InvalidArgument);
+}
+
+/** Source: gRPC, statuscodes.md, "Request cardinality violation". */
+export function moreThanOneMessage(): ConnectError {
+  return new ConnectError("the request has more than one message: one is expected", Code.Unimplemented);
+}
+
+/** The message in its envelope, compressed where that is worth it. */
+export interface Enveloped {
+  readonly bytes: Uint8Array;
+  /** The compression's name, for the header that tells the client. */
+  readonly encoding: string | undefined;
+}
+
+/** @throws ConnectError when the message cannot be encoded or is too large */
+export function encodeEnvelope(call: CodecCall, message: Message): Enveloped | Promise<Enveloped> {
+  const raw = call.format.encode(message);
+  const { entry } = call;
+  if (raw.length < entry.compressMinBytes) return { bytes: envelope(0, raw), encoding: undefined };
+  const compression = entry.compressions.ofResponse(call.acceptedCompressions, call.requestCompression);
+  if (compression === undefined) return { bytes: envelope(0, raw), encoding: undefined };
+  const compressed = compress(compression, raw);
+  const finish = (bytes: Uint8Array) => ({ bytes: envelope(COMPRESSED, bytes), encoding: compression.name });
+  return compressed instanceof Uint8Array ? finish(compressed) : compressed.then(finish);
+}
+
+/** One envelope with these flags around a payload. */
+export function envelope(flags: number, payload: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(PREFIX_BYTES + payload.length);
+  bytes[0] = flags;
+  bytes.writeUInt32BE(payload.length, 1);
+  bytes.set(payload, PREFIX_BYTES);
+  return bytes;
+}

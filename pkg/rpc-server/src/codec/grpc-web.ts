@@ -1,0 +1,66 @@
+import type { AnswerHead } from "../connection/exchange.ts";
+import type { CodecCall, UnaryCodec } from "./codec.ts";
+import {
+  checkPrefix,
+  decodeEnvelope,
+  type Enveloped,
+  encodeEnvelope,
+  envelope,
+  moreThanOneMessage,
+  PREFIX_BYTES,
+} from "./envelope.ts";
+import { beginEnveloped } from "./grpc.ts";
+import { appendMetadata } from "./metadata.ts";
+import { errorMetadata, statusHeaders } from "./status.ts";
+import { parseGrpcTimeout } from "./timeout.ts";
+
+/** Marks the envelope that holds the trailers. Source: gRPC-Web, "HTTP/2 related differences". */
+const TRAILERS = 0x80;
+const OK = envelope(TRAILERS, Buffer.from("grpc-status: 0\r\n"));
+
+/** gRPC-Web, without its base64 variant. Source: github.com/grpc/grpc, doc/PROTOCOL-WEB.md. */
+export const grpcWebCodec: UnaryCodec = {
+  protocol: "grpc-web",
+  contentType: ({ name }) => (name === "proto" ? "application/grpc-web+proto" : "application/grpc-web+json"),
+  timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.get("grpc-timeout")),
+  begin: beginEnveloped,
+  checkStart: checkPrefix,
+  maxBodyBytes: ({ entry }) => entry.readMaxBytes + 2 * PREFIX_BYTES,
+  overflow: moreThanOneMessage,
+  decode: decodeEnvelope,
+
+  respond(call, message) {
+    const enveloped = encodeEnvelope(call, message);
+    return enveloped instanceof Promise ? enveloped.then((done) => respond(call, done)) : respond(call, enveloped);
+  },
+
+  fail(call, error) {
+    const head: AnswerHead = [":status", "200", "content-type", this.contentType(call.format)];
+    appendMetadata(call, head, call.responseHeader);
+    const trailers: AnswerHead = [...statusHeaders(error)];
+    appendMetadata(call, trailers, call.responseTrailer);
+    appendMetadata(call, trailers, errorMetadata(error));
+    call.exchange.respond(head, encodeTrailers(trailers));
+  },
+};
+
+function respond(call: CodecCall, { bytes, encoding }: Enveloped): void {
+  const head: AnswerHead = [":status", "200", "content-type", grpcWebCodec.contentType(call.format)];
+  if (encoding !== undefined) head.push("grpc-encoding", encoding);
+  appendMetadata(call, head, call.responseHeader);
+  call.exchange.respond(head, Buffer.concat([bytes, trailersOf(call)]));
+}
+
+function trailersOf(call: CodecCall): Buffer {
+  const { responseTrailer } = call;
+  if (responseTrailer.list.length === 0) return OK;
+  const trailers: AnswerHead = ["grpc-status", "0"];
+  appendMetadata(call, trailers, responseTrailer);
+  return encodeTrailers(trailers);
+}
+
+function encodeTrailers(trailers: AnswerHead): Buffer {
+  let text = "";
+  for (let i = 0; i < trailers.length; i += 2) text += `${trailers[i]}: ${trailers[i + 1]}\r\n`;
+  return envelope(TRAILERS, Buffer.from(text, "latin1"));
+}

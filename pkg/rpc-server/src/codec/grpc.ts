@@ -1,0 +1,64 @@
+import type { AnswerHead, AnswerTrailers } from "../connection/exchange.ts";
+import type { CodecCall, UnaryCodec } from "./codec.ts";
+import {
+  checkPrefix,
+  decodeEnvelope,
+  type Enveloped,
+  encodeEnvelope,
+  moreThanOneMessage,
+  PREFIX_BYTES,
+} from "./envelope.ts";
+import { addTrailers, appendMetadata } from "./metadata.ts";
+import { errorMetadata, statusHeaders } from "./status.ts";
+import { parseGrpcTimeout } from "./timeout.ts";
+
+const OK: AnswerTrailers = { "grpc-status": "0" };
+
+/** gRPC over HTTP/2. Source: github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md, compression.md, statuscodes.md. */
+export const grpcCodec: UnaryCodec = {
+  protocol: "grpc",
+  contentType: ({ name }) => (name === "proto" ? "application/grpc+proto" : "application/grpc+json"),
+  timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.get("grpc-timeout")),
+  begin: beginEnveloped,
+  checkStart: checkPrefix,
+  // Of a second message as much as shows that there is one.
+  maxBodyBytes: ({ entry }) => entry.readMaxBytes + 2 * PREFIX_BYTES,
+  overflow: moreThanOneMessage,
+  decode: decodeEnvelope,
+
+  respond(call, message) {
+    const enveloped = encodeEnvelope(call, message);
+    return enveloped instanceof Promise ? enveloped.then((done) => respond(call, done)) : respond(call, enveloped);
+  },
+
+  fail(call, error) {
+    // Trailers-Only: headers that are trailers too.
+    const head: AnswerHead = [":status", "200", "content-type", this.contentType(call.format), ...statusHeaders(error)];
+    appendMetadata(call, head, call.responseHeader);
+    appendMetadata(call, head, call.responseTrailer);
+    appendMetadata(call, head, errorMetadata(error));
+    call.exchange.respond(head);
+  },
+};
+
+function respond(call: CodecCall, { bytes, encoding }: Enveloped): void {
+  const head: AnswerHead = [":status", "200", "content-type", grpcCodec.contentType(call.format)];
+  if (encoding !== undefined) head.push("grpc-encoding", encoding);
+  appendMetadata(call, head, call.responseHeader);
+  call.exchange.respond(head, bytes, trailersOf(call));
+}
+
+function trailersOf(call: CodecCall): AnswerTrailers {
+  const { responseTrailer } = call;
+  if (responseTrailer.list.length === 0) return OK;
+  const trailers: Record<string, string | string[]> = Object.assign(Object.create(null), OK);
+  addTrailers(call, trailers, responseTrailer);
+  return trailers;
+}
+
+/** What gRPC and gRPC-Web say about compression in a request's headers. */
+export function beginEnveloped(call: CodecCall): void {
+  const { headers } = call.exchange;
+  call.acceptedCompressions = headers.get("grpc-accept-encoding");
+  call.requestCompression = call.entry.compressions.ofRequest(headers.get("grpc-encoding"), "grpc-accept-encoding");
+}

@@ -1,0 +1,95 @@
+import { isUtf8 } from "node:buffer";
+import {
+  type BinaryReadOptions,
+  type BinaryWriteOptions,
+  type DescMessage,
+  fromBinary,
+  fromJsonString,
+  type JsonReadOptions,
+  type JsonWriteOptions,
+  type Message,
+  toBinary,
+  toJsonString,
+} from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** How messages of one method are written: `proto` or `json`. */
+export interface MessageFormat {
+  readonly name: "proto" | "json";
+  /** @throws ConnectError INVALID_ARGUMENT */
+  decode(bytes: Uint8Array): Message;
+  /** @throws ConnectError INTERNAL when the message cannot be written, RESOURCE_EXHAUSTED above writeMaxBytes */
+  encode(message: Message): Uint8Array;
+}
+
+export interface FormatOptions {
+  readonly writeMaxBytes: number;
+  readonly maxDepth: number;
+  readonly jsonOptions?: Partial<JsonReadOptions & JsonWriteOptions> | undefined;
+  readonly binaryOptions?: Partial<BinaryReadOptions & BinaryWriteOptions> | undefined;
+}
+
+interface Method {
+  readonly input: DescMessage;
+  readonly output: DescMessage;
+}
+
+export function createProtoFormat({ input, output }: Method, options: FormatOptions): MessageFormat {
+  const readOptions = { recursionLimit: options.maxDepth, ...options.binaryOptions };
+  return {
+    name: "proto",
+    decode(bytes) {
+      try {
+        return fromBinary(input, bytes, readOptions);
+      } catch (error) {
+        throw undecodable(error);
+      }
+    },
+    encode: (message) => write(() => toBinary(output, message, options.binaryOptions), options.writeMaxBytes),
+  };
+}
+
+/** Unknown fields are ignored, as connect-es has it, unless jsonOptions say otherwise. */
+export function createJsonFormat({ input, output }: Method, options: FormatOptions): MessageFormat {
+  const jsonOptions = { ignoreUnknownFields: true, recursionLimit: options.maxDepth, ...options.jsonOptions };
+  return {
+    name: "json",
+    decode(bytes) {
+      if (!isUtf8(bytes)) throw new ConnectError("the message is not valid UTF-8", Code.InvalidArgument);
+      const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+      try {
+        return fromJsonString(input, text, jsonOptions);
+      } catch (error) {
+        throw undecodable(error);
+      }
+    },
+    encode: (message) =>
+      write(() => Buffer.from(toJsonString(output, message, jsonOptions), "utf8"), options.writeMaxBytes),
+  };
+}
+
+/** protobuf-es's messages say where it went wrong; they hold nothing but names of fields and parts of the input. */
+function undecodable(error: unknown): ConnectError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new ConnectError(
+    `the message cannot be decoded: ${reason.slice(0, 500)}`,
+    Code.InvalidArgument,
+    undefined,
+    undefined,
+    error,
+  );
+}
+
+function write(encode: () => Uint8Array, writeMaxBytes: number): Uint8Array {
+  let bytes: Uint8Array;
+  try {
+    bytes = encode();
+  } catch (error) {
+    throw new ConnectError("the answer cannot be encoded", Code.Internal, undefined, undefined, error);
+  }
+  if (bytes.length <= writeMaxBytes) return bytes;
+  throw new ConnectError(
+    `the answer is ${bytes.length} bytes long; writeMaxBytes is ${writeMaxBytes}`,
+    Code.ResourceExhausted,
+  );
+}

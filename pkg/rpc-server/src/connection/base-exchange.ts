@@ -1,0 +1,129 @@
+import { performance } from "node:perf_hooks";
+import type { CallHeaders } from "../call/call-headers.ts";
+import { tooMuchHeld } from "../call/errors.ts";
+import type { Connection } from "./connection.ts";
+import type { AnswerHead, AnswerTrailers, Exchange, NodeRequest, NodeResponse, RequestSink } from "./exchange.ts";
+
+/** How long the parts of an exchange may take, in milliseconds, and how slow a body may be. */
+export interface ExchangeLimits {
+  readonly bodyTimeoutMs: number;
+  readonly minBodyBytesPerSecond: number;
+  readonly sendTimeoutMs: number;
+}
+
+/** Larger answers are written in slices, each when the one before is out: so it shows whether the client reads. */
+export const SLICE_BYTES = 64 * 1024;
+
+/** A body's rate counts from then on. */
+const RATE_GRACE_MS = 5_000;
+
+/** What exchanges of both versions of HTTP have in common: who reads, what is held, what takes too long. */
+export abstract class BaseExchange implements Exchange {
+  readonly connection: Connection;
+  abstract readonly httpVersion: "1.0" | "1.1" | "2";
+  abstract readonly method: string;
+  abstract readonly target: string;
+  abstract readonly host: string | undefined;
+  abstract readonly namesHost: boolean;
+  abstract readonly headers: CallHeaders;
+  /** For every answer: CORS headers. */
+  commonHeaders: readonly string[] = [];
+
+  #sink: RequestSink | undefined;
+  #isTimely = false;
+  #hasEnded = false;
+  #readSinceMs = 0;
+  #readBytes = 0;
+  /** Since when nothing of what was written has moved; 0 while nothing waits. */
+  #sendingSinceMs = 0;
+  #heldBytes = 0;
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+    connection.opened(this);
+  }
+
+  read(sink: RequestSink, timely: boolean): void {
+    this.#sink = sink;
+    this.#isTimely = timely;
+    if (timely) this.#readSinceMs = performance.now();
+    this.startReading();
+  }
+
+  discard(): void {
+    this.#sink = undefined;
+    if (!this.#hasEnded) this.resume();
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    this.#sendingSinceMs = performance.now();
+    return new Promise((resolve) => {
+      this.writePart(bytes, () => {
+        this.#sendingSinceMs = 0;
+        resolve();
+      });
+    });
+  }
+
+  /**
+   * Called every now and then. A body that is late is its reader's business; an answer that does not move, and a request
+   * that does not end after its answer, ends the exchange.
+   */
+  checkTimes(nowMs: number, limits: ExchangeLimits): void {
+    if (this.#sendingSinceMs > 0 && nowMs - this.#sendingSinceMs > limits.sendTimeoutMs) {
+      this.cut();
+      return;
+    }
+    if (!this.#isTimely || this.#sink === undefined) return;
+    const readMs = nowMs - this.#readSinceMs;
+    const wantedBytes = ((readMs - RATE_GRACE_MS) / 1_000) * limits.minBodyBytesPerSecond;
+    if (readMs > limits.bodyTimeoutMs || this.#readBytes < wantedBytes) this.#sink.late();
+  }
+
+  abstract sayContinue(): void;
+  abstract pause(): void;
+  abstract resume(): void;
+  abstract respond(head: AnswerHead, body?: Uint8Array, trailers?: AnswerTrailers): void;
+  abstract begin(head: AnswerHead): void;
+  abstract end(trailers?: AnswerTrailers): void;
+  abstract cut(): void;
+  abstract toNode(): { request: NodeRequest; response: NodeResponse };
+
+  protected abstract startReading(): void;
+  protected abstract writePart(bytes: Uint8Array, done: () => void): void;
+
+  /** Counts the bytes of an answer as held until the exchange is closed. @throws ConnectError RESOURCE_EXHAUSTED */
+  protected hold(bytes: number): void {
+    if (!this.connection.budget.tryHold(bytes)) throw tooMuchHeld();
+    this.#heldBytes += bytes;
+  }
+
+  /** Something of the answer moved, or the answer begins to wait for its client. */
+  protected noteSending(): void {
+    this.#sendingSinceMs = performance.now();
+  }
+
+  /** For the engine: a part of the body is here. */
+  onData(chunk: Buffer): void {
+    this.#readBytes += chunk.length;
+    this.#sink?.data(chunk);
+  }
+
+  /** For the engine: the body is whole. */
+  onEnd(): void {
+    this.#hasEnded = true;
+    this.#isTimely = false;
+    this.#sink?.end();
+  }
+
+  /** For the engine: nothing more comes or goes. */
+  onClosed(): void {
+    this.#sendingSinceMs = 0;
+    if (this.#heldBytes > 0) this.connection.budget.release(this.#heldBytes);
+    this.#heldBytes = 0;
+    const sink = this.#sink;
+    this.#sink = undefined;
+    sink?.gone();
+    this.connection.closed(this);
+  }
+}

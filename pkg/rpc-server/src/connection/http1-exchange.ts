@@ -1,0 +1,158 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { CallHeaders } from "../call/call-headers.ts";
+import { BaseExchange, SLICE_BYTES } from "./base-exchange.ts";
+import type { Connection } from "./connection.ts";
+import type { AnswerHead, NodeRequest, NodeResponse } from "./exchange.ts";
+
+/** Where a request and its response keep their exchange: shared listeners cost nothing per call. */
+const EXCHANGE = Symbol("exchange");
+
+type WithExchange = { [EXCHANGE]?: Http1Exchange };
+
+/** A request of an HTTP/1.1 connection. */
+export class Http1Exchange extends BaseExchange {
+  readonly httpVersion: "1.0" | "1.1";
+  readonly method: string;
+  readonly target: string;
+  readonly host: string | undefined;
+  readonly namesHost: boolean;
+  readonly headers: CallHeaders;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+
+  constructor(connection: Connection, request: IncomingMessage, response: ServerResponse) {
+    super(connection);
+    this.#request = request;
+    this.#response = response;
+    this.httpVersion = request.httpVersion === "1.0" ? "1.0" : "1.1";
+    this.method = request.method ?? "";
+    this.target = request.url ?? "";
+    const list = request.rawHeaders.slice();
+    let hosts = 0;
+    for (let i = 0; i < list.length; i += 2) {
+      const name = (list[i] as string).toLowerCase();
+      list[i] = name;
+      // Node's own headers have the first one only.
+      if (name === "host") hosts++;
+    }
+    this.headers = new CallHeaders(list);
+    this.namesHost = hosts > 0;
+    this.host = hosts === 1 ? request.headers.host : undefined;
+    (request as WithExchange)[EXCHANGE] = this;
+    (response as WithExchange)[EXCHANGE] = this;
+    response.on("close", onResponseClose);
+    response.on("error", ignoreError);
+    request.on("error", ignoreError);
+  }
+
+  pause(): void {
+    this.#request.pause();
+  }
+
+  resume(): void {
+    this.#request.resume();
+  }
+
+  respond(head: AnswerHead, body?: Uint8Array): void {
+    const response = this.#response;
+    if (!this.#canRespond()) return;
+    const bytes = body ?? EMPTY;
+    this.hold(bytes.length);
+    if (head.indexOf("content-length") < 0) head.push("content-length", String(bytes.length));
+    this.#writeHead(head);
+    // A HEAD is answered as a GET, without the body; Node leaves it out.
+    // As a string it leaves in one write with the headers; Latin-1 keeps every byte.
+    if (bytes.length <= ONE_WRITE_BYTES) response.end(latin1(bytes), "latin1");
+    else if (bytes.length <= SLICE_BYTES) response.end(bytes);
+    else this.#sendSlice(bytes);
+    this.#finish();
+  }
+
+  begin(head: AnswerHead): void {
+    if (!this.#canRespond()) return;
+    this.#writeHead(head);
+  }
+
+  end(): void {
+    if (this.#response.destroyed || !this.#response.headersSent) return;
+    this.#response.end();
+    this.#finish();
+  }
+
+  cut(): void {
+    this.#request.socket.destroy();
+  }
+
+  toNode(): { request: NodeRequest; response: NodeResponse } {
+    for (let i = 0; i < this.commonHeaders.length; i += 2) {
+      this.#response.appendHeader(this.commonHeaders[i] as string, this.commonHeaders[i + 1] as string);
+    }
+    return { request: this.#request, response: this.#response };
+  }
+
+  /** Node has said it by itself. */
+  sayContinue(): void {}
+
+  /** Ends the connection with this answer. Source: RFC 9112, 9.6. When the headers are out already, the engine ends it. */
+  sayClose(): void {
+    if (!this.#response.headersSent) this.#response.setHeader("connection", "close");
+  }
+
+  protected startReading(): void {
+    this.#request.on("data", onRequestData).on("end", onRequestEnd);
+  }
+
+  protected writePart(bytes: Uint8Array, done: () => void): void {
+    if (this.#response.destroyed) done();
+    else this.#response.write(bytes, done);
+  }
+
+  #canRespond(): boolean {
+    return !(this.#response.destroyed || this.#response.headersSent);
+  }
+
+  #writeHead(head: AnswerHead): void {
+    const status = Number(head[1]);
+    // What was set before (connection: close) is merged by name.
+    this.#response.writeHead(status, [...head.slice(2), ...this.commonHeaders]);
+  }
+
+  #sendSlice(body: Uint8Array, from = 0): void {
+    const to = from + SLICE_BYTES;
+    this.noteSending();
+    if (to >= body.length) this.#response.end(body.subarray(from));
+    else {
+      this.#response.write(body.subarray(from, to), () => {
+        if (!this.#response.destroyed) this.#sendSlice(body, to);
+      });
+    }
+  }
+
+  #finish(): void {
+    this.noteSending();
+    this.discard();
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+const ONE_WRITE_BYTES = 8 * 1024;
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}
+
+function onRequestData(this: IncomingMessage & WithExchange, chunk: Buffer): void {
+  this[EXCHANGE]?.onData(chunk);
+}
+
+function onRequestEnd(this: IncomingMessage & WithExchange): void {
+  this[EXCHANGE]?.onEnd();
+}
+
+/** Not the request's 'close', which comes after its body. */
+function onResponseClose(this: ServerResponse & WithExchange): void {
+  this[EXCHANGE]?.onClosed();
+}
+
+/** The 'close' that follows says all there is to know; but an error that nobody listens to ends the process. */
+function ignoreError(): void {}

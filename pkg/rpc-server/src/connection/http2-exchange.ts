@@ -1,0 +1,173 @@
+import { constants, Http2ServerRequest, Http2ServerResponse, type ServerHttp2Stream } from "node:http2";
+import { CallHeaders } from "../call/call-headers.ts";
+import { BaseExchange, SLICE_BYTES } from "./base-exchange.ts";
+import type { Connection } from "./connection.ts";
+import type { AnswerHead, AnswerTrailers, NodeRequest, NodeResponse } from "./exchange.ts";
+
+const { NGHTTP2_CANCEL } = constants;
+
+/** Where a stream keeps its exchange: listeners that all streams share cost nothing per call. */
+const EXCHANGE = Symbol("exchange");
+
+type StreamWithExchange = ServerHttp2Stream & { [EXCHANGE]?: Http2Exchange };
+
+const AND_TRAILERS = { waitForTrailers: true };
+const AND_NO_BODY = { endStream: true };
+
+/** The headers of an HTTP/2 request as node:http2 gives them. */
+export interface Http2Head {
+  readonly byName: NodeJS.Dict<string | string[]>;
+  /** Names and values in turn, pseudo-headers first. */
+  readonly raw: readonly string[];
+}
+
+/** A stream of an HTTP/2 connection. */
+export class Http2Exchange extends BaseExchange {
+  readonly httpVersion = "2";
+  readonly method: string;
+  readonly target: string;
+  readonly headers: CallHeaders;
+  readonly #stream: ServerHttp2Stream;
+  readonly #head: Http2Head;
+  #trailers: AnswerTrailers | undefined;
+
+  constructor(connection: Connection, stream: ServerHttp2Stream, head: Http2Head) {
+    super(connection);
+    this.#stream = stream;
+    this.#head = head;
+    this.method = head.byName[":method"] as string;
+    this.target = (head.byName[":path"] as string | undefined) ?? "";
+    this.headers = new CallHeaders(head.raw.slice(pseudoHeaderLength(head.raw)));
+    (stream as StreamWithExchange)[EXCHANGE] = this;
+    stream.on("close", onStreamClose);
+    stream.on("error", ignoreError);
+  }
+
+  get host(): string | undefined {
+    const { byName, raw } = this.#head;
+    const authority = byName[":authority"] as string | undefined;
+    if (byName.host === undefined) return authority;
+    // Node keeps the first host only.
+    const hosts = new Set(raw.filter((_, i) => i % 2 === 1 && raw[i - 1] === "host").map((host) => host.toLowerCase()));
+    if (authority !== undefined) hosts.add(authority.toLowerCase());
+    return hosts.size === 1 ? [...hosts][0] : undefined;
+  }
+
+  get namesHost(): boolean {
+    return this.#head.byName.host !== undefined || this.#head.byName[":authority"] !== undefined;
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  respond(head: AnswerHead, body?: Uint8Array, trailers?: AnswerTrailers): void {
+    const stream = this.#stream;
+    if (!this.#canRespond()) return;
+    head.push(...this.commonHeaders);
+    if (body === undefined || body.length === 0 || this.method === "HEAD") {
+      stream.respond(head, AND_NO_BODY);
+      this.#finish();
+      return;
+    }
+    this.hold(body.length);
+    this.#trailers = trailers;
+    if (trailers !== undefined) stream.on("wantTrailers", sendTrailers);
+    stream.respond(head, trailers === undefined ? undefined : AND_TRAILERS);
+    if (body.length <= SLICE_BYTES) stream.end(body);
+    else this.#sendSlice(body);
+    this.#finish();
+  }
+
+  begin(head: AnswerHead): void {
+    if (!this.#canRespond()) return;
+    head.push(...this.commonHeaders);
+    this.#stream.on("wantTrailers", sendTrailers);
+    this.#stream.respond(head, AND_TRAILERS);
+  }
+
+  end(trailers?: AnswerTrailers): void {
+    if (this.#stream.destroyed || !this.#stream.headersSent) return;
+    this.#trailers = trailers;
+    this.#stream.end();
+    this.#finish();
+  }
+
+  cut(): void {
+    if (!this.#stream.destroyed) this.#stream.close(NGHTTP2_CANCEL);
+  }
+
+  toNode(): { request: NodeRequest; response: NodeResponse } {
+    const stream = this.#stream;
+    const byName = this.#head.byName as ConstructorParameters<typeof Http2ServerRequest>[1];
+    const request = new Http2ServerRequest(stream, byName, {}, this.#head.raw);
+    return { request, response: new Http2ServerResponse(stream) };
+  }
+
+  sayContinue(): void {
+    if (this.#canRespond()) this.#stream.additionalHeaders({ ":status": 100 });
+  }
+
+  protected startReading(): void {
+    this.#stream.on("data", onStreamData).on("end", onStreamEnd);
+  }
+
+  protected writePart(bytes: Uint8Array, done: () => void): void {
+    if (this.#stream.destroyed) done();
+    else this.#stream.write(bytes, done);
+  }
+
+  #canRespond(): boolean {
+    return !(this.#stream.destroyed || this.#stream.closed || this.#stream.headersSent);
+  }
+
+  #sendSlice(body: Uint8Array, from = 0): void {
+    const to = from + SLICE_BYTES;
+    this.noteSending();
+    if (to >= body.length) this.#stream.end(body.subarray(from));
+    else {
+      this.#stream.write(body.subarray(from, to), () => {
+        if (!this.#stream.destroyed) this.#sendSlice(body, to);
+      });
+    }
+  }
+
+  /** What the client still sends is thrown away; it may take as long as an answer that does not move. */
+  #finish(): void {
+    this.noteSending();
+    this.discard();
+  }
+
+  get trailers(): AnswerTrailers {
+    return this.#trailers ?? {};
+  }
+}
+
+function onStreamData(this: StreamWithExchange, chunk: Buffer): void {
+  this[EXCHANGE]?.onData(chunk);
+}
+
+function onStreamEnd(this: StreamWithExchange): void {
+  this[EXCHANGE]?.onEnd();
+}
+
+function onStreamClose(this: StreamWithExchange): void {
+  this[EXCHANGE]?.onClosed();
+}
+
+function sendTrailers(this: StreamWithExchange): void {
+  if (!this.destroyed) this.sendTrailers({ ...this[EXCHANGE]?.trailers });
+}
+
+/** The 'close' that follows says all there is to know; but an error that nobody listens to ends the process. */
+function ignoreError(): void {}
+
+function pseudoHeaderLength(raw: readonly string[]): number {
+  let length = 0;
+  while (raw[length]?.[0] === ":") length += 2;
+  return length;
+}

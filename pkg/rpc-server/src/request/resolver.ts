@@ -1,0 +1,186 @@
+import { Code } from "@connectrpc/connect";
+import type { MethodEntry } from "../call/method-entry.ts";
+import type { UnaryCodec } from "../codec/codec.ts";
+import { connectCodec } from "../codec/connect.ts";
+import { connectGetCodec } from "../codec/connect-get.ts";
+import { grpcCodec } from "../codec/grpc.ts";
+import { grpcWebCodec } from "../codec/grpc-web.ts";
+import type { MessageFormat } from "../codec/message-format.ts";
+import type { AnswerHead, Exchange } from "../connection/exchange.ts";
+
+type Protocol = UnaryCodec["protocol"];
+
+/** A call that can be served. */
+export interface Resolution {
+  readonly kind: "call";
+  readonly entry: MethodEntry;
+  readonly protocol: Protocol;
+  /** Of a unary call. */
+  readonly codec: UnaryCodec;
+  readonly format: MessageFormat;
+}
+
+/** A request that is answered without a call. */
+export interface Refusal {
+  readonly kind: "refusal";
+  /** Status and headers. */
+  readonly head: AnswerHead;
+  /** For people, as the body; for observers. */
+  readonly message: string;
+  /** What it counts as. */
+  readonly code: Code;
+  readonly protocol: Protocol | "http";
+  readonly entry?: MethodEntry;
+}
+
+/** Decides at the end of a request's headers what it is; undefined: nothing that is known here. */
+export type Resolver = (exchange: Exchange) => Resolution | Refusal | undefined;
+
+interface ContentType {
+  /** Without parameters. */
+  readonly type: string;
+  readonly protocol: Protocol;
+  readonly isStream: boolean;
+  readonly format: MessageFormat["name"];
+  /** gRPC-Web in base64, which is not served. */
+  readonly isText: boolean;
+}
+
+const GRPC = /^application\/grpc(-web(-text)?)?(?:\+(proto|json))?$/;
+const CONNECT = /^application\/(connect\+)?(proto|json)$/;
+const PARAMETERS = /^(?:\s*;\s*(?:charset\s*=\s*"?utf-?8"?|(?!charset)[\w-]+\s*=\s*"?[^";]*"?)\s*)*$/;
+
+/** Content types come in a handful of spellings: each is parsed once. What else clients may invent is not kept. */
+const parsed = new Map<string, ContentType | undefined>();
+const MAX_PARSED = 100;
+
+function contentTypeOf(header: string): ContentType | undefined {
+  if (parsed.has(header)) return parsed.get(header);
+  const contentType = parseContentType(header);
+  if (parsed.size < MAX_PARSED) parsed.set(header, contentType);
+  return contentType;
+}
+
+function parseContentType(header: string): ContentType | undefined {
+  const lower = header.trim().toLowerCase();
+  const at = lower.search(/\s*;|$/);
+  if (!PARAMETERS.test(lower.slice(at))) return undefined;
+  const type = lower.slice(0, at);
+  const [isGrpc, web, text, grpcFormat = "proto"] = GRPC.exec(type) ?? [];
+  if (isGrpc !== undefined) {
+    const format = grpcFormat as MessageFormat["name"];
+    const protocol = web === undefined ? "grpc" : "grpc-web";
+    return { type, protocol, isStream: true, format, isText: text !== undefined };
+  }
+  const [isConnect, stream, connectFormat] = CONNECT.exec(type) ?? [];
+  if (isConnect === undefined) return undefined;
+  const format = connectFormat as MessageFormat["name"];
+  return { type, protocol: "connect", isStream: stream !== undefined, format, isText: false };
+}
+
+const CODECS: Readonly<Record<Protocol, UnaryCodec>> = {
+  grpc: grpcCodec,
+  "grpc-web": grpcWebCodec,
+  connect: connectCodec,
+};
+
+/** Finds the methods of connect-es services by path, content type and HTTP method. */
+export function createRpcResolver(entries: ReadonlyMap<string, MethodEntry>): Resolver {
+  return (exchange) => {
+    const { target, method } = exchange;
+    const query = target.indexOf("?");
+    const path = query < 0 ? target : target.slice(0, query);
+    const header = exchange.headers.get("content-type");
+    const contentType = header === null ? undefined : contentTypeOf(header);
+    const entry = entries.get(path);
+    if (entry === undefined) return unknownMethod(contentType, path);
+
+    if (entry.kind === "bidi_stream" && exchange.httpVersion !== "2") return bidiNeedsHttp2(entry);
+    if (method === "GET" && entry.allowsGet && entry.serves.connect)
+      return resolveGet(entry, target.slice(path.length));
+    if (method !== "POST") return wrongMethod(entry);
+    if (contentType === undefined || !isServed(entry, contentType)) return wrongContentType(entry);
+    const { protocol, format } = contentType;
+    if (protocol === "grpc" && exchange.httpVersion !== "2") return grpcNeedsHttp2(entry);
+    return { kind: "call", entry, protocol, codec: CODECS[protocol], format: entry.formats[format] };
+  };
+}
+
+function isServed(entry: MethodEntry, { protocol, isStream, isText }: ContentType): boolean {
+  return entry.serves[protocol] && !isText && (protocol !== "connect" || isStream === (entry.kind !== "unary"));
+}
+
+function resolveGet(entry: MethodEntry, query: string): Resolution | Refusal {
+  const encoding = new URLSearchParams(query).get("encoding");
+  if (encoding !== "proto" && encoding !== "json") {
+    return refusal([":status", "415"], 'the parameter encoding must be "proto" or "json"', entry, "connect");
+  }
+  return { kind: "call", entry, protocol: "connect", codec: connectGetCodec, format: entry.formats[encoding] };
+}
+
+/** A path may be as long as headers may be, and the client knows it anyway. */
+const MAX_PATH_CHARS = 200;
+
+/** gRPC has a status for it; for others it may be anything, and is nobody's. Source: gRPC over HTTP/2, "Responses". */
+function unknownMethod(contentType: ContentType | undefined, path: string): Refusal | undefined {
+  if (contentType === undefined || contentType.protocol === "connect") return undefined;
+  const { protocol, type } = contentType;
+  const message = `unknown method ${path.slice(0, MAX_PATH_CHARS)}`;
+  return {
+    kind: "refusal",
+    head: [
+      ":status",
+      "200",
+      "content-type",
+      type,
+      "grpc-status",
+      String(Code.Unimplemented),
+      "grpc-message",
+      // A path is visible ASCII; among these only the percent sign needs encoding.
+      message.replaceAll("%", "%25"),
+    ],
+    message: "",
+    code: Code.Unimplemented,
+    protocol,
+  };
+}
+
+function bidiNeedsHttp2(entry: MethodEntry): Refusal {
+  // Closed, since the client may go on writing and wait. Source: as connect-es.
+  return refusal([":status", "505", "connection", "close"], "bidirectional streaming needs HTTP/2", entry);
+}
+
+/** Source: gRPC over HTTP/2; grpc-go answers the same. */
+function grpcNeedsHttp2(entry: MethodEntry): Refusal {
+  return refusal([":status", "505"], "gRPC needs HTTP/2", entry, "grpc");
+}
+
+function wrongMethod(entry: MethodEntry): Refusal {
+  const allow = entry.allowsGet ? "GET, POST" : "POST";
+  return refusal([":status", "405", "allow", allow], `this method is called by ${allow}`, entry);
+}
+
+/** Source: gRPC over HTTP/2, "Content-Type"; Connect protocol, "Unary-Request"; W3C Linked Data Platform, 7.1 (Accept-Post). */
+function wrongContentType(entry: MethodEntry): Refusal {
+  const types = entry.kind === "unary" ? CONNECT_UNARY_TYPES : CONNECT_STREAM_TYPES;
+  const accepted = [
+    ...(entry.serves.grpc ? GRPC_TYPES : []),
+    ...(entry.serves["grpc-web"] ? GRPC_WEB_TYPES : []),
+    ...(entry.serves.connect ? types : []),
+  ].join(", ");
+  return refusal([":status", "415", "accept-post", accepted], `the content type must be one of ${accepted}`, entry);
+}
+
+const GRPC_TYPES = ["application/grpc", "application/grpc+proto", "application/grpc+json"];
+const GRPC_WEB_TYPES = ["application/grpc-web", "application/grpc-web+proto", "application/grpc-web+json"];
+const CONNECT_UNARY_TYPES = ["application/proto", "application/json"];
+const CONNECT_STREAM_TYPES = ["application/connect+proto", "application/connect+json"];
+
+function refusal(
+  head: AnswerHead,
+  message: string,
+  entry: MethodEntry,
+  protocol: Refusal["protocol"] = "http",
+): Refusal {
+  return { kind: "refusal", head, message, code: Code.Unimplemented, protocol, entry };
+}
