@@ -52,6 +52,10 @@ test-libraries: # Pack each library as it would be published, and use it from an
 test-unit test-integration test-e2e test-libraries: test-%: $(INSTALLED)
 	@vitest run --project $* $(TEST_FLAGS)
 
+.PHONY: test-conformance
+test-conformance: $(INSTALLED) tools # Run Connect's conformance suite against pkg/rpc-server; TEST_FLAGS=-u writes what ran to matrix.md
+	@vitest run --project conformance $(TEST_FLAGS)
+
 .PHONY: coverage
 coverage: $(INSTALLED) ## Run every test and require 90 % of lines and branches; report in coverage/
 	@vitest run --project '!slow' --coverage
@@ -129,7 +133,9 @@ pack: $(INSTALLED) # Pack a library as it would be published: LIB=pkg/aip
 
 .PHONY: tools
 tools: # Install the native clients that tests use where they are there (needs Go)
-	@mkdir -p $(TOOLS) && command -v grpcurl >/dev/null || GOBIN=$(TOOLS) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+	@mkdir -p $(TOOLS)
+	@command -v grpcurl >/dev/null || GOBIN=$(TOOLS) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+	@command -v connectconformance >/dev/null || GOBIN=$(TOOLS) go install connectrpc.com/conformance/cmd/connectconformance@v1.0.6
 
 ##@ Help
 

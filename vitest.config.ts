@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{cmd,internal,pkg,scripts}/**/*.test.ts"],
-          exclude: ["**/*.integration.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.integration.test.ts", "**/test/conformance/**", "**/node_modules/**"],
           // Far above what any of them takes, for machines that are busy with something else.
           testTimeout: 30_000,
         },
@@ -29,6 +29,12 @@ export default defineConfig({
           include: ["test/libraries/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "conformance",
+          include: ["pkg/*/test/conformance/*.test.ts"],
         },
       },
       {

@@ -31,8 +31,9 @@ export function createSuiteReporter(): Reporter {
 function count(module: TestModule, results: SuiteResults): void {
   const result = results[module.project.name] ?? { passed: 0, failed: 0, skipped: 0, seconds: 0 };
   results[module.project.name] = result;
-  // A file that cannot be loaded has no tests to count, and is a failure all the same.
+  // A file that cannot be loaded, or a group whose set-up fails, has no tests to count, and is a failure all the same.
   result.failed += module.errors().length;
+  for (const group of module.children.allSuites()) result.failed += group.errors().length;
   for (const test of module.children.allTests()) {
     const { state } = test.result();
     if (state === "passed" || state === "failed") result[state] += 1;
