@@ -47,7 +47,7 @@ test-unit: ## Run the tests that stand beside their sources
 test-integration: ## Run the tests that need a real PostgreSQL
 test-e2e: ## Run the real process, called by every kind of client
 test-libraries: # Pack each library as it would be published, and use it from an empty project
-test-interop: tools # Run grpc's own interop client against pkg/rpc-server
+test-interop: tools # Run grpc's own interop client, and h2spec, against pkg/rpc-server
 
 .PHONY: test-unit test-integration test-e2e test-libraries test-interop
 test-unit test-integration test-e2e test-libraries test-interop: test-%: $(INSTALLED)
@@ -131,8 +131,9 @@ pack: $(INSTALLED) # Pack a library as it would be published: LIB=pkg/aip
 .PHONY: tools
 tools: # Install the native clients that tests use where they are there (needs Go)
 	@mkdir -p $(TOOLS) && command -v grpcurl >/dev/null || GOBIN=$(TOOLS) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
-	@command -v grpc-interop-client >/dev/null || { GOBIN=$(TOOLS)/interop go install google.golang.org/grpc/interop/client@v1.84.0 && \
-	  mv $(TOOLS)/interop/client $(TOOLS)/grpc-interop-client; }
+	@command -v h2spec >/dev/null || GOBIN=$(TOOLS) go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+	@command -v grpc-interop-client >/dev/null || (GOBIN=$(TOOLS)/new go install google.golang.org/grpc/interop/client@v1.84.0 && \
+	  mv $(TOOLS)/new/client $(TOOLS)/grpc-interop-client && rmdir $(TOOLS)/new)
 
 ##@ Help
 
