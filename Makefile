@@ -47,9 +47,10 @@ test-unit: ## Run the tests that stand beside their sources
 test-integration: ## Run the tests that need a real PostgreSQL
 test-e2e: ## Run the real process, called by every kind of client
 test-libraries: # Pack each library as it would be published, and use it from an empty project
+test-interop: tools # Run grpc's own interop client, and h2spec, against pkg/rpc-server
 
-.PHONY: test-unit test-integration test-e2e test-libraries
-test-unit test-integration test-e2e test-libraries: test-%: $(INSTALLED)
+.PHONY: test-unit test-integration test-e2e test-libraries test-interop
+test-unit test-integration test-e2e test-libraries test-interop: test-%: $(INSTALLED)
 	@vitest run --project $* $(TEST_FLAGS)
 
 .PHONY: test-conformance
@@ -136,6 +137,9 @@ tools: # Install the native clients that tests use where they are there (needs G
 	@mkdir -p $(TOOLS)
 	@command -v grpcurl >/dev/null || GOBIN=$(TOOLS) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 	@command -v connectconformance >/dev/null || GOBIN=$(TOOLS) go install connectrpc.com/conformance/cmd/connectconformance@v1.0.6
+	@command -v h2spec >/dev/null || GOBIN=$(TOOLS) go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+	@command -v grpc-interop-client >/dev/null || (GOBIN=$(TOOLS)/new go install google.golang.org/grpc/interop/client@v1.84.0 && \
+	  mv $(TOOLS)/new/client $(TOOLS)/grpc-interop-client && rmdir $(TOOLS)/new)
 
 ##@ Help
 

@@ -18,7 +18,11 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{cmd,internal,pkg,scripts}/**/*.test.ts"],
-          exclude: ["**/*.integration.test.ts", "**/test/conformance/**", "**/node_modules/**"],
+          exclude: [
+            "**/*.{integration,slow}.test.ts",
+            "pkg/*/test/{abuse,conformance,interop}/**",
+            "**/node_modules/**",
+          ],
           // Far above what any of them takes, for machines that are busy with something else.
           testTimeout: 30_000,
         },
@@ -50,7 +54,15 @@ export default defineConfig({
       {
         test: {
           name: "slow",
-          include: ["test/**/*.slow.test.ts"],
+          include: ["test/**/*.slow.test.ts", "pkg/**/*.slow.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "interop",
+          include: ["pkg/*/test/interop/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
