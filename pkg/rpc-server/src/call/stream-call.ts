@@ -143,11 +143,22 @@ export class StreamCall extends Call implements CodecCall {
   async #answer({ status, header, body, trailer }: UniversalServerResponse): Promise<void> {
     const head: AnswerHead = [":status", String(status)];
     if (header !== undefined) appendStreamHeaders(this, head, header);
+    const parts = (body ?? noParts())[Symbol.asyncIterator]();
+    const first = await parts.next();
     if (this.hasEnded) return;
     this.#hasBegun = true;
-    this.exchange.begin(head);
-    for await (const bytes of body ?? []) await this.#write(bytes);
-    this.exchange.end(trailer === undefined ? undefined : streamTrailers(this, trailer));
+    const trailers = trailer === undefined ? undefined : streamTrailers(this, trailer);
+    if (first.done && trailers !== undefined && trailers["grpc-status"] !== "0" && !hasMetadata(header)) {
+      // Trailers-Only: in one frame, since a client whose request is refused may stop listening after the first.
+      this.exchange.respond([...head, ...Object.entries(trailers).flat()]);
+    } else if (!first.done && this.protocol !== "grpc" && isEndOfStream(first.value)) {
+      this.exchange.respond(head, first.value);
+    } else {
+      this.exchange.begin(head);
+      for (let part = first; !part.done; part = await parts.next()) await this.#write(part.value);
+      // Again, since trailers are what the last part has left.
+      this.exchange.end(trailer === undefined ? undefined : streamTrailers(this, trailer));
+    }
   }
 
   /** A write that waits for its client ends with the call. */
@@ -233,6 +244,19 @@ export class StreamCall extends Call implements CodecCall {
 }
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Marks the last envelope of gRPC-Web and of Connect. */
+const END_OF_STREAM_FLAGS = 0x80 | 0b10;
+
+function isEndOfStream([flags = 0]: Uint8Array): boolean {
+  return (flags & END_OF_STREAM_FLAGS) !== 0;
+}
+
+function hasMetadata(header: Headers | undefined): boolean {
+  return [...(header?.keys() ?? [])].some((name) => name !== "content-type" && name !== "grpc-encoding");
+}
+
+async function* noParts(): AsyncGenerator<Uint8Array, void> {}
 
 async function* tap<T>(messages: AsyncIterable<T>, onMessage: () => void): AsyncGenerator<T> {
   for await (const message of messages) {
