@@ -18,8 +18,18 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["{cmd,internal,pkg,scripts}/**/*.test.ts"],
-          exclude: ["**/*.integration.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.integration.test.ts", "pkg/rpc-server/test/abuse/**", "**/node_modules/**"],
           // Far above what any of them takes, for machines that are busy with something else.
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "abuse",
+          include: ["pkg/rpc-server/test/abuse/**/*.test.ts"],
+          // After the others, and few at a time: it measures how long another client waits.
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
           testTimeout: 30_000,
         },
       },
