@@ -111,6 +111,8 @@ const rows: Abuse[] = [
     growthMb: GARBAGE_MB,
     async attack(target) {
       const attackers = await Promise.all(Array.from({ length: 50 }, () => openHttp2(target)));
+      // The acknowledgement of SETTINGS would end up inside the frame.
+      await Promise.all(attackers.map(({ settled }) => settled()));
       const frame = requestFrame(0, literal("x", text(10_000)));
       let sent = 0;
       const sendByte = () => {
