@@ -48,8 +48,10 @@ test-integration: ## Run the tests that need a real PostgreSQL
 test-e2e: ## Run the real process, called by every kind of client
 test-libraries: # Pack each library as it would be published, and use it from an empty project
 
-.PHONY: test-unit test-integration test-e2e test-libraries
-test-unit test-integration test-e2e test-libraries: test-%: $(INSTALLED)
+test-abuse: # Attack a server as bad clients do, and watch its memory and another client's calls
+
+.PHONY: test-unit test-integration test-e2e test-libraries test-abuse
+test-unit test-integration test-e2e test-libraries test-abuse: test-%: $(INSTALLED)
 	@vitest run --project $* $(TEST_FLAGS)
 
 .PHONY: coverage

@@ -116,7 +116,9 @@ const rows: Abuse[] = [
     growthMb: GARBAGE_MB + 2 * 34,
     async attack(target) {
       const body = Buffer.alloc(3 * MIB, "x");
-      const statuses = await Promise.all(Array.from({ length: 100 }, () => post(target, "Content-Length: 4000000", body)));
+      const statuses = await Promise.all(
+        Array.from({ length: 100 }, () => post(target, "Content-Length: 4000000", body)),
+      );
       expect(new Set(statuses)).toEqual(new Set(["429", "504"]));
     },
   },

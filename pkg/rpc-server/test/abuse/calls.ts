@@ -21,14 +21,24 @@ export interface OpenCall {
 /** Begins a gRPC call of that method of the echo service. What comes is thrown away, unless the stream is paused. */
 export function beginCall(session: ClientHttp2Session, method: string, headers: Record<string, string> = {}): OpenCall {
   const stream = session.request(
-    { ":method": "POST", ":path": `/echo.v1.EchoService/${method}`, "content-type": "application/grpc", te: "trailers", ...headers },
+    {
+      ":method": "POST",
+      ":path": `/echo.v1.EchoService/${method}`,
+      "content-type": "application/grpc",
+      te: "trailers",
+      ...headers,
+    },
     { endStream: false },
   );
   let received: IncomingHttpHeaders = {};
   const add = (more: IncomingHttpHeaders) => {
     received = { ...received, ...more };
   };
-  stream.on("error", () => {}).on("response", add).on("trailers", add).resume();
+  stream
+    .on("error", () => {})
+    .on("response", add)
+    .on("trailers", add)
+    .resume();
   const outcome = new Promise<Outcome>((resolve) => {
     const done = () => resolve(outcomeOf(received, stream.rstCode));
     // A server that refuses a body which has not ended answers, and may leave the client's side open.

@@ -28,7 +28,9 @@ export interface EchoProcess {
 /** Starts it on a free port of 127.0.0.1; it is killed when the test ends. */
 export async function startEchoProcess(limits: Limits = {}): Promise<EchoProcess> {
   const fixture = join(import.meta.dirname, "echo-server.fixture.ts");
-  const child = spawn(process.execPath, [YOUNG_GENERATION, fixture, JSON.stringify(limits)], { env: { PATH: process.env.PATH } });
+  const child = spawn(process.execPath, [YOUNG_GENERATION, fixture, JSON.stringify(limits)], {
+    env: { PATH: process.env.PATH },
+  });
   onTestFinished(() => void child.kill("SIGKILL"));
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -48,7 +50,8 @@ export async function startEchoProcess(limits: Limits = {}): Promise<EchoProcess
     },
     peakBytes: () => readStatus(proc, "VmHWM"),
     connections: () => countSockets(proc) - ownSockets,
-    ended: () => (child.exitCode === null && child.signalCode === null ? undefined : `${child.signalCode ?? child.exitCode}`),
+    ended: () =>
+      child.exitCode === null && child.signalCode === null ? undefined : `${child.signalCode ?? child.exitCode}`,
     stderr: () => stderr,
   };
 }

@@ -36,7 +36,7 @@ export async function openHttp2(
   const answered = new Set<number>();
   let goaway: number | undefined;
   const pong = Promise.withResolvers<void>();
-  let unread = Buffer.alloc(0);
+  let unread: Buffer = Buffer.alloc(0);
 
   socket.on("data", (chunk: Buffer) => {
     unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk]);

@@ -18,7 +18,12 @@ const lastRequest = FrameFlag.endHeaders | FrameFlag.endStream;
 const ping = encodeFrame({ type: FrameType.ping, payload: Buffer.alloc(8) });
 const settings = encodeFrame({ type: FrameType.settings, payload: Buffer.from("000300000064", "hex") });
 const emptyData = encodeFrame({ type: FrameType.data, streamId: 1 });
-const paddedData = encodeFrame({ type: FrameType.data, flags: 8, streamId: 1, payload: Buffer.of(20, ...Buffer.alloc(20)) });
+const paddedData = encodeFrame({
+  type: FrameType.data,
+  flags: 8,
+  streamId: 1,
+  payload: Buffer.of(20, ...Buffer.alloc(20)),
+});
 const priority = encodeFrame({ type: PRIORITY, streamId: 1, payload: Buffer.of(0, 0, 0, 3, 1) });
 const windowOfConnection = encodeFrame({ type: WINDOW_UPDATE, payload: uint32(1) });
 const unknown = encodeFrame({ type: UNKNOWN, payload: Buffer.alloc(8) });
@@ -50,7 +55,8 @@ async function floodStreams(target: Target, count: number, make: (index: number)
 
 /** Many of a frame that has to be answered, on a connection that reads nothing, until the server closes it. */
 async function overflow(target: Target, frame: Buffer): Promise<void> {
-  const { socket } = await openHttp2(target);
+  const { socket, settled } = await openHttp2(target);
+  await settled();
   socket.pause();
   // Enough for what the kernel buffers on either side: only then does the server notice.
   const overflowing = pour(socket, Buffer.concat(Array(4_000).fill(frame)), 1_000);
@@ -155,7 +161,8 @@ const rows: Abuse[] = [
   {
     name: "empty CONTINUATION frames without an end, end the connection",
     growthMb: GARBAGE_MB,
-    attack: async (target) => closed((await flood(target, emptyContinuation, 200_000, requestFrame(0, echo, 0))).socket),
+    attack: async (target) =>
+      closed((await flood(target, emptyContinuation, 200_000, requestFrame(0, echo, 0))).socket),
   },
   {
     name: "headers above maxHeaderBytes, on 2,000 streams, reset each of them, or end the connection",

@@ -37,6 +37,7 @@ async function drip<T>(outcomes: Promise<T>[], sendByte: () => void): Promise<T[
 /** Calls whose answers, 60 MB in all, nobody reads. */
 async function askForMore(target: Target, windowBytes: number, read: boolean) {
   const attacker = await openHttp2(target, { windowBytes });
+  await attacker.settled();
   if (!read) attacker.socket.pause();
   const body = streamOf(15_000, 100);
   for (let index = 0; index < 40; index++) await pour(attacker.socket, wholeCall(index, "EchoServerStream", body));
@@ -50,7 +51,9 @@ const rows: Abuse[] = [
     growthMb: GARBAGE_MB,
     async attack(target) {
       const sessions = await Promise.all(Array.from({ length: 10 }, () => target.openSession()));
-      const calls = sessions.flatMap((session) => Array.from({ length: 100 }, () => beginCall(session, "Echo").outcome));
+      const calls = sessions.flatMap((session) =>
+        Array.from({ length: 100 }, () => beginCall(session, "Echo").outcome),
+      );
       const outcomes = await within(5_000, Promise.all(calls));
       expect(new Set(outcomes.map(({ grpcStatus }) => grpcStatus))).toEqual(new Set([Code.DeadlineExceeded]));
     },
@@ -63,7 +66,9 @@ const rows: Abuse[] = [
       const { socket, resets } = await openHttp2(target, { acknowledges: false });
       const requests = Array.from({ length: 100 }, (_, index) => requestFrame(index, callBlock("Echo")));
       await pour(socket, Buffer.concat(requests));
-      await expect.poll(() => [...resets.values()].filter((code) => code === REFUSED_STREAM).length, FIVE_SECONDS).toBe(50);
+      await expect
+        .poll(() => [...resets.values()].filter((code) => code === REFUSED_STREAM).length, FIVE_SECONDS)
+        .toBe(50);
     },
   },
   {
@@ -90,7 +95,13 @@ const rows: Abuse[] = [
         for (const { stream } of calls) if (stream.writable) stream.write(body.subarray(sent, sent + 1));
         sent++;
       };
-      const outcomes = await within(5_000, drip(calls.map(({ outcome }) => outcome), sendByte));
+      const outcomes = await within(
+        5_000,
+        drip(
+          calls.map(({ outcome }) => outcome),
+          sendByte,
+        ),
+      );
       expect(new Set(outcomes.map(({ grpcStatus }) => grpcStatus))).toEqual(new Set([Code.DeadlineExceeded]));
     },
   },
@@ -101,8 +112,11 @@ const rows: Abuse[] = [
     async attack(target) {
       const { stream, outcome } = beginCall(await target.openSession(), "Echo");
       stream.write(echoOf(10_000).subarray(0, 5));
-      const [{ grpcStatus }] = await within(8_000, drip([outcome], () => stream.write("x")));
-      expect(grpcStatus).toBe(Code.DeadlineExceeded);
+      const [slow] = await within(
+        8_000,
+        drip([outcome], () => stream.write("x")),
+      );
+      expect(slow?.grpcStatus).toBe(Code.DeadlineExceeded);
     },
   },
   {
@@ -119,7 +133,13 @@ const rows: Abuse[] = [
         for (const { socket } of attackers) if (socket.writable) socket.write(frame.subarray(sent, sent + 1));
         sent++;
       };
-      await within(6_000, drip(attackers.map(({ socket }) => closed(socket)), sendByte));
+      await within(
+        6_000,
+        drip(
+          attackers.map(({ socket }) => closed(socket)),
+          sendByte,
+        ),
+      );
     },
   },
   {

@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, connect as connectHttp2, type ClientSessionOptions } from "node:http2";
+import { type ClientHttp2Session, type ClientSessionOptions, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import type { EchoProcess } from "./echo-process.ts";
 

@@ -12,7 +12,10 @@ const seed = 20261121;
 const places = (maxLength: number) => fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength });
 const encodings = fc.constantFrom("identity", "gzip", "br");
 /** Short ones, and some that need more than one frame of 16 KiB. */
-const texts = fc.oneof(fc.string(), fc.nat({ max: 40_000 }).map((length) => "é".repeat(length / 2)));
+const texts = fc.oneof(
+  fc.string(),
+  fc.nat({ max: 40_000 }).map((length) => "é".repeat(length / 2)),
+);
 
 /** Writes the pieces in packets of their own, as far as the kernel lets them be. */
 async function exchangePieces(port: number, pieces: readonly Buffer[]): Promise<string> {
@@ -33,14 +36,21 @@ test("a request over HTTP/1.1 gets the same answer however its chunks and packet
   const chunks = places(6);
   const packets = places(6);
   await fc.assert(
-    fc.asyncProperty(protocols, encodings, texts, chunks, packets, async (protocol, encoding, text, atChunks, atPackets) => {
-      const request = wireRequest(protocol, encoding, text);
-      const whole = await exchangePieces(port, [http1Bytes(request, [])]);
-      const split = await exchangePieces(port, cut(http1Bytes(request, atChunks), atPackets));
-      expect(whole).toMatch(/^HTTP\/1\.1 200 /);
-      expect(split).toMatch(/^HTTP\/1\.1 200 /);
-      expect(body(split)).toBe(body(whole));
-    }),
+    fc.asyncProperty(
+      protocols,
+      encodings,
+      texts,
+      chunks,
+      packets,
+      async (protocol, encoding, text, atChunks, atPackets) => {
+        const request = wireRequest(protocol, encoding, text);
+        const whole = await exchangePieces(port, [http1Bytes(request, [])]);
+        const split = await exchangePieces(port, cut(http1Bytes(request, atChunks), atPackets));
+        expect(whole).toMatch(/^HTTP\/1\.1 200 /);
+        expect(split).toMatch(/^HTTP\/1\.1 200 /);
+        expect(body(split)).toBe(body(whole));
+      },
+    ),
     { numRuns, seed },
   );
   expect(errors).toEqual([]);
@@ -79,16 +89,23 @@ test("a request over HTTP/2 gets the same answer however its frames and packets 
   const protocols = fc.constantFrom<Protocol>("connect+json", "connect+proto", "grpc-web", "grpc");
   const frames = fc.record({ headers: places(6), body: places(6), padding: fc.nat({ max: 255 }) });
   await fc.assert(
-    fc.asyncProperty(protocols, encodings, texts, frames, places(6), async (protocol, encoding, text, atFrames, atPackets) => {
-      const request = wireRequest(protocol, encoding, text);
-      const whole = await exchangeFrames(port, [http2Bytes(request, { headers: [], body: [], padding: 0 })]);
-      const split = await exchangeFrames(port, cut(http2Bytes(request, atFrames), atPackets));
-      expect(whole).toMatchObject({ resetCode: undefined, trailers: { length: protocol === "grpc" ? 1 : 0 } });
-      if (encoding === "identity" && protocol === "connect+json") {
-        expect(JSON.parse(Buffer.from(whole.data, "latin1").toString())).toEqual(text === "" ? {} : { text });
-      }
-      expect(split).toEqual(whole);
-    }),
+    fc.asyncProperty(
+      protocols,
+      encodings,
+      texts,
+      frames,
+      places(6),
+      async (protocol, encoding, text, atFrames, atPackets) => {
+        const request = wireRequest(protocol, encoding, text);
+        const whole = await exchangeFrames(port, [http2Bytes(request, { headers: [], body: [], padding: 0 })]);
+        const split = await exchangeFrames(port, cut(http2Bytes(request, atFrames), atPackets));
+        expect(whole).toMatchObject({ resetCode: undefined, trailers: { length: protocol === "grpc" ? 1 : 0 } });
+        if (encoding === "identity" && protocol === "connect+json") {
+          expect(JSON.parse(Buffer.from(whole.data, "latin1").toString())).toEqual(text === "" ? {} : { text });
+        }
+        expect(split).toEqual(whole);
+      },
+    ),
     { numRuns, seed },
   );
   expect(errors).toEqual([]);

@@ -36,7 +36,10 @@ export function wireRequest(protocol: Protocol, encoding: Encoding, text: string
   return {
     contentType: `application/${protocol}+proto`,
     body: Buffer.concat([prefix, compressed]),
-    headers: { ...(encoding !== "identity" && { "grpc-encoding": encoding }), ...(protocol === "grpc" && { te: "trailers" }) },
+    headers: {
+      ...(encoding !== "identity" && { "grpc-encoding": encoding }),
+      ...(protocol === "grpc" && { te: "trailers" }),
+    },
   };
 }
 
@@ -53,7 +56,11 @@ export function http1Bytes({ contentType, headers, body }: WireRequest, places: 
   const lines = Object.entries({ host: "a", connection: "close", "content-type": contentType, ...headers });
   const head = `POST ${PATH} HTTP/1.1\r\n${lines.map((line) => line.join(": ")).join("\r\n")}\r\n${length}\r\n\r\n`;
   if (chunks.length <= 1) return Buffer.concat([Buffer.from(head), body]);
-  const framed = chunks.flatMap((chunk) => [Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from("\r\n")]);
+  const framed = chunks.flatMap((chunk) => [
+    Buffer.from(`${chunk.length.toString(16)}\r\n`),
+    chunk,
+    Buffer.from("\r\n"),
+  ]);
   return Buffer.concat([Buffer.from(head), ...framed, Buffer.from("0\r\n\r\n")]);
 }
 
