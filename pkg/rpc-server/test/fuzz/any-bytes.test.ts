@@ -56,4 +56,4 @@ test("no bytes on the port end the server or reach onError", async () => {
   );
   await expect(clientKind("connect over HTTP/1.1").connect(baseUrl).unary("alive")).resolves.toBe("alive");
   expect(errors).toEqual([]);
-}, 60_000);
+});

@@ -72,7 +72,7 @@ test.fails("one whole envelope with a request in it is answered OK, any other bo
     if (request === undefined) expect(grpcStatus).not.toBe(OK);
     else if (request.behaviour === undefined) expect(grpcStatus).toBe(OK);
   });
-}, 60_000);
+});
 
 test("a compressed body is answered OK when it is whole, with an error when it is not what it says", async () => {
   const compressed = fc.record({
@@ -96,7 +96,7 @@ test("a compressed body is answered OK when it is whole, with an error when it i
     // An empty message is no compressed data, but zero bytes may pass for an empty message.
     else if (end !== undefined && damage === undefined && sent.length > 0) expect(grpcStatus).not.toBe(OK);
   });
-}, 60_000);
+});
 
 test("a timeout is kept when it is gRPC's, and INVALID_ARGUMENT when it is not", async () => {
   const valid = fc.tuple(fc.nat({ max: 99_999_999 }), fc.constantFrom(..."HMSmun")).map((parts) => parts.join(""));
@@ -109,7 +109,7 @@ test("a timeout is kept when it is gRPC's, and INVALID_ARGUMENT when it is not",
     if (/^\d{1,8}[HMSmun]$/.test(timeout)) expect([OK, Code.DeadlineExceeded]).toContain(grpcStatus);
     else if (timeout !== "") expect(grpcStatus).toBe(Code.InvalidArgument);
   });
-}, 60_000);
+});
 
 test("metadata of any name and value that HTTP allows changes no answer", async () => {
   const name = fc.stringMatching(/^x-[a-z0-9_.-]{1,20}(-bin)?$/);
@@ -122,7 +122,7 @@ test("metadata of any name and value that HTTP allows changes no answer", async 
   await holds(metadata, async (session, headers) => {
     expect((await call(session, "Echo", envelope(echo("x")), headers)).grpcStatus).toBe(OK);
   });
-}, 60_000);
+});
 
 // Fails on connect-node: a body that cannot be decoded is INTERNAL, 500 over Connect.
 test.fails("a content type, an encoding or a timeout of any kind is answered, and never blamed on the server", async () => {
@@ -151,4 +151,4 @@ test.fails("a content type, an encoding or a timeout of any kind is answered, an
     if (httpStatus === 0) expect(resetCode).not.toBe(0);
     else expect(httpStatus).not.toBe(500);
   });
-}, 60_000);
+});

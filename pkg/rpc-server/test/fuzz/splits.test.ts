@@ -54,7 +54,7 @@ test("a request over HTTP/1.1 gets the same answer however its chunks and packet
     { numRuns, seed },
   );
   expect(errors).toEqual([]);
-}, 60_000);
+});
 
 interface Http2Answer {
   readonly data: string;
@@ -109,4 +109,4 @@ test("a request over HTTP/2 gets the same answer however its frames and packets 
     { numRuns, seed },
   );
   expect(errors).toEqual([]);
-}, 60_000);
+});
