@@ -7,7 +7,7 @@ import { onTestFinished } from "vitest";
 /** Limits of createRpcServer, by their names; what has no number cannot be given to a process. */
 export type Limits = Readonly<Record<string, number>>;
 
-/** A quarter of V8's own: what is garbage already hides less of what is held. */
+/** Smaller than V8's own, so that garbage hides less of what is held. */
 const YOUNG_GENERATION = "--max-semi-space-size=8";
 
 /** An echo server in a process of its own, seen from outside. Linux only: it is looked at through /proc. */
