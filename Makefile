@@ -49,8 +49,10 @@ test-e2e: ## Run the real process, called by every kind of client
 test-libraries: # Pack each library as it would be published, and use it from an empty project
 test-interop: tools # Run grpc's own interop client, and h2spec, against pkg/rpc-server
 
-.PHONY: test-unit test-integration test-e2e test-libraries test-interop
-test-unit test-integration test-e2e test-libraries test-interop: test-%: $(INSTALLED)
+test-abuse: # Attack a server as bad clients do, and watch its memory and another client's calls
+
+.PHONY: test-unit test-integration test-e2e test-libraries test-interop test-abuse
+test-unit test-integration test-e2e test-libraries test-interop test-abuse: test-%: $(INSTALLED)
 	@vitest run --project $* $(TEST_FLAGS)
 
 .PHONY: test-conformance

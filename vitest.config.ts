@@ -29,6 +29,16 @@ export default defineConfig({
       },
       {
         test: {
+          name: "abuse",
+          include: ["pkg/rpc-server/test/abuse/**/*.test.ts"],
+          // After the others, and few at a time: it measures how long another client waits.
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
           name: "libraries",
           include: ["test/libraries/**/*.test.ts"],
           testTimeout: 60_000,

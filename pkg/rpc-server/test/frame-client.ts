@@ -62,7 +62,8 @@ export function encodeFrame({ type = 0, flags = 0, streamId = 0, payload = Buffe
   return Buffer.concat([head, payload]);
 }
 
-async function* readFrames(chunks: AsyncIterable<Buffer>): AsyncGenerator<Frame, undefined> {
+/** The frames of what a server sends, from its first byte on. */
+export async function* readFrames(chunks: AsyncIterable<Buffer>): AsyncGenerator<Frame, undefined> {
   let buffered = Buffer.alloc(0);
   for await (const chunk of chunks) {
     buffered = Buffer.concat([buffered, chunk]);

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { clientKind } from "./echo-clients.ts";
-import { encodeFrame } from "./frame-client.ts";
-import { openSocket } from "./raw-http.ts";
-import { startEchoServer } from "./start-echo-server.ts";
+import { clientKind } from "../echo-clients.ts";
+import { encodeFrame } from "../frame-client.ts";
+import { openSocket } from "../raw-http.ts";
+import { startEchoServer } from "../start-echo-server.ts";
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 200);
 const UNARY = "/echo.v1.EchoService/Echo";
@@ -56,4 +56,4 @@ test("no bytes on the port end the server or reach onError", async () => {
   );
   await expect(clientKind("connect over HTTP/1.1").connect(baseUrl).unary("alive")).resolves.toBe("alive");
   expect(errors).toEqual([]);
-}, 60_000);
+});
