@@ -27,7 +27,7 @@ export async function printProfile(row: Row, name: ServerName): Promise<void> {
   const server = await startServer(name, { nodeFlags: ["--cpu-prof", `--cpu-prof-dir=${folder}`] });
   let calls: number;
   try {
-    const load = await openLoad(row.httpVersion, server.port, row.call);
+    const load = await openLoad(row.httpVersion, server.port, row.callTo(server.name));
     try {
       ({ calls } = await load.run(PROFILE_MS));
     } finally {

@@ -8,7 +8,8 @@ export interface Row {
   readonly ours: ServerName;
   readonly peers: readonly ServerName[];
   readonly httpVersion: HttpVersion;
-  readonly call: Call;
+  /** What is called; the answers expected of ours may be others than the peers'. */
+  callTo(server: ServerName): Call;
 }
 
 const HTTP2_ROWS = {
@@ -32,14 +33,14 @@ export const ROWS: readonly Row[] = [
     ours: "ours-chain",
     peers: ["fastify", "connect-node-http1"],
     httpVersion: "1.1",
-    call: connectJsonCall(),
+    callTo: connectJsonCall,
   },
   {
     name: "grpc-web",
     ours: "ours-chain",
     peers: ["connect-node-http1"],
     httpVersion: "1.1",
-    call: grpcWebCall(),
+    callTo: grpcWebCall,
   },
 ];
 
@@ -52,6 +53,6 @@ function http2Row(name: string, servers: Pick<Row, "ours" | "peers">, variant: V
     peers: servers.peers.filter((peer) => variant !== "gzip" || peer !== "grpc-js"),
     name: variant === "plain" ? name : `${name}:${variant}`,
     httpVersion: "2",
-    call: grpcCall(variant, servers.ours === "ours-chain-id"),
+    callTo: (server) => grpcCall(variant, server === "ours-chain-id"),
   };
 }

@@ -56,7 +56,7 @@ export async function openHttp1(port: number, call: Call, onFault: (error: Error
 
   function checkBody(body: Buffer): void {
     if (rightBody?.equals(body)) return;
-    if (rightBody) throw new Error(`an answer differs from the first: ${body.toString("latin1")}`);
+    if (rightBody) throw new Error(`an answer differs from the first: ${JSON.stringify(body.toString("latin1"))}`);
     call.checkBody(body);
     rightBody = Buffer.from(body);
   }

@@ -198,7 +198,7 @@ function createAnswerChecks(call: Call) {
       const end = answer.length + bytes.length;
       if (expected && !answer.parts) {
         const isRight = end <= expected.length && expected.compare(bytes, 0, bytes.length, answer.length, end) === 0;
-        if (!isRight) throw new Error(`an answer differs from the first: ${bytes.toString("latin1")}`);
+        if (!isRight) throw new Error(`an answer differs from the first: ${bytes.toString("hex")}`);
       } else {
         answer.parts ??= [];
         answer.parts.push(Buffer.from(bytes));
