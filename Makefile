@@ -130,6 +130,10 @@ fuzz: $(INSTALLED) # Run the property-based tests with many more cases; FUZZ_RUN
 bench-log: $(INSTALLED) # CPU of an access line: ours, winston's own, a plain write; ROUNDS=7
 	@node pkg/logging/bench/access-line.bench.ts $(ROUNDS)
 
+.PHONY: bench-rpc
+bench-rpc: $(INSTALLED) # Speed of rpc-server against its peers, 8 min; ROW=unary-chain (under 1 min), ROUNDS=7, PROFILE=1: docs/performance.md
+	@ROW="$(ROW)" ROUNDS="$(ROUNDS)" PROFILE="$(PROFILE)" node test/bench/rpc/main.ts
+
 .PHONY: pack
 pack: $(INSTALLED) # Pack a library as it would be published: LIB=pkg/aip
 	@node scripts/pack-library.ts "$(LIB)" dist
