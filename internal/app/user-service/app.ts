@@ -14,10 +14,8 @@ import { createDatabaseMetrics, type DatabaseMetrics } from "#internal/pkg/metri
 import { createRpcMetrics } from "#internal/pkg/metrics/rpc-metrics.ts";
 import { collectRuntimeMetrics } from "#internal/pkg/metrics/runtime-metrics.ts";
 import { createAccessLog } from "#internal/pkg/middleware/access-log.ts";
-import { createDeadlineInterceptor } from "#internal/pkg/middleware/deadline.ts";
-import { createErrorsInterceptor } from "#internal/pkg/middleware/errors.ts";
+import { createErrorsInterceptor, withErrorInfo } from "#internal/pkg/middleware/errors.ts";
 import { createMetricsObserver } from "#internal/pkg/middleware/metrics.ts";
-import { createObserveInterceptor } from "#internal/pkg/middleware/observe.ts";
 import { createRequestIdInterceptor } from "#internal/pkg/middleware/request-id.ts";
 import { createValidationInterceptor } from "#internal/pkg/middleware/validation.ts";
 import { SERVICE, type UserServiceConfig } from "./config.ts";
@@ -35,6 +33,9 @@ export interface AppOverrides {
   /** Where the metrics are registered. */
   readonly registry?: Registry;
 }
+
+/** Health checks and reflection, whose streams last as long as their clients watch. */
+const WATCHED = /^grpc\.(health|reflection)\./;
 
 /** For what comes after the drain: connections, the database. */
 const CLOSE_MARGIN_MS = 3_000;
@@ -84,17 +85,20 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
       }
     },
     interceptors: [
-      createRequestIdInterceptor(),
-      createDeadlineInterceptor({ defaultMs: config.deadlineDefaultMs, capMs: config.deadlineCapMs }),
-      createObserveInterceptor([
-        createAccessLog(logger, { sampling: config.accessLogSampling }),
-        createMetricsObserver(createRpcMetrics(registry)),
-      ]),
+      createRequestIdInterceptor({ returnId: config.requestIdReturned }),
       createErrorsInterceptor({ domain: SERVICE, logger }),
       createValidationInterceptor(),
     ],
+    observers: [
+      createAccessLog(logger, { sampling: config.accessLogSampling }),
+      createMetricsObserver(createRpcMetrics(registry)),
+    ],
+    mapError: (error) => withErrorInfo(error, SERVICE),
+    // Probes and tools watch for as long as they like.
+    timeouts: ({ parent }) =>
+      WATCHED.test(parent.typeName) ? {} : { defaultMs: config.deadlineDefaultMs, maxMs: config.deadlineCapMs },
     corsOrigins: config.corsOrigins,
-    // The largest valid request is below 8 KiB; what a message claims to be is allocated before it is there.
+    // The largest valid request is below 8 KiB.
     readMaxBytes: 64 * 1024,
     onError,
   });

@@ -28,6 +28,10 @@ const options = {
   }),
   corsOrigins: origins({ doc: "The origins whose pages may call; *: any.", default: [] }),
   reflection: flag({ doc: "Whether clients may ask for the API's description (grpcurl list).", default: false }),
+  requestIdReturned: oneOf(["always", "on-error", "when-sent"], {
+    doc: "Which answers carry x-request-id; errors always do.",
+    default: "always",
+  }),
   deadlineDefaultMs: milliseconds({
     doc: "How long a call may take whose client sets no deadline.",
     default: 30_000,

@@ -1,4 +1,4 @@
-import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import type { HandlerContext } from "@connectrpc/connect";
 
 /** Who makes a call. Absent until a service authenticates its callers. */
 export interface Principal {
@@ -15,13 +15,8 @@ export interface Call {
   readonly principal?: Principal;
 }
 
-/** The deadline that the server has set in place of the client's, as the context of the call carries it. */
-export const effectiveDeadline = createContextKey<Date | undefined>(undefined);
-
 /** The call that a handler's context speaks of. */
 export function callFrom(context: HandlerContext): Call {
-  const deadline = context.values.get(effectiveDeadline);
-  if (deadline !== undefined) return { signal: context.signal, deadline };
   const timeoutMs = context.timeoutMs();
   if (timeoutMs === undefined) return { signal: context.signal };
   return { signal: context.signal, deadline: new Date(Date.now() + timeoutMs) };

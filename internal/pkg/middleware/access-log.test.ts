@@ -13,18 +13,13 @@ import {
   streamOf,
 } from "./echo-server.fixture.ts";
 import { createErrorsInterceptor } from "./errors.ts";
-import { createObserveInterceptor } from "./observe.ts";
 import { createRequestIdInterceptor } from "./request-id.ts";
 
 async function startLogged(echo: EchoServerOptions["echo"] = {}, options: AccessLogOptions = {}) {
   const { logger, lines } = captureLog();
-  const interceptors = [
-    createRequestIdInterceptor(),
-    createObserveInterceptor([createAccessLog(logger, options)]),
-    createErrorsInterceptor({ domain: "echo", logger }),
-  ];
   const server = await startEchoServer({
-    interceptors,
+    interceptors: [createRequestIdInterceptor(), createErrorsInterceptor({ domain: "echo", logger })],
+    observers: [createAccessLog(logger, options)],
     echo,
     routes: (router) => router.service(Health, createHealth().service),
   });
@@ -177,4 +172,16 @@ test("whatever becomes of a health check, it is a line of level debug", async ()
     "debug grpc.health.v1.Health/Check NotFound",
     "debug grpc.health.v1.Health/Watch DeadlineExceeded",
   ]);
+});
+
+test("a call that was refused before any interceptor becomes a line too, with the id that its client has sent", async () => {
+  const { baseUrl, lines } = await startLogged();
+  const headers = { "content-type": "application/json", "x-request-id": "r-1" };
+  await fetch(`${baseUrl}/echo.v1.EchoService/Echo`, { method: "POST", headers, body: "{" });
+  await fetch(`${baseUrl}/nobody`, { method: "POST", headers: { "x-request-id": "not\twell-formed" } });
+  expect(lines).toMatchObject([
+    { message: "call", requestId: "r-1", rpc: "echo.v1.EchoService/Echo", code: "InvalidArgument", level: "info" },
+    { message: "call", rpc: "unknown/unknown", protocol: "http", code: "Unimplemented", level: "error" },
+  ]);
+  expect(lines[1]).not.toHaveProperty("requestId");
 });

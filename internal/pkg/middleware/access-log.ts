@@ -1,8 +1,10 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
+import type { CallObserver, ObservedCall } from "@grpc-service-template/rpc-server";
+import { runInRequestContext } from "#internal/pkg/call/request-context.ts";
 import { DomainError } from "#internal/pkg/errors/errors.ts";
 import type { Logger } from "#internal/pkg/logger/logger.ts";
 import { codeName } from "./code-name.ts";
-import type { CallObserver } from "./observe.ts";
+import { requestIdOf } from "./request-id.ts";
 
 /** As go-grpc-middleware's logging has it: defects are errors, what operators may have to look at are warnings. */
 const ERRORS: ReadonlySet<Code> = new Set([Code.Unknown, Code.Unimplemented, Code.Internal, Code.DataLoss]);
@@ -38,7 +40,7 @@ export function createAccessLog(
       const level = QUIET_SERVICES.test(call.service) ? "debug" : levelOf(error);
       const isSampled = !error && sampling < 1;
       if (!logger.isLevelEnabled(level) || (isSampled && random() >= sampling)) return;
-      logger.log(level, "call", {
+      const line = {
         rpc: `${call.service}/${call.method}`,
         protocol: call.protocol,
         httpVersion: call.httpVersion,
@@ -48,9 +50,17 @@ export function createAccessLog(
         ...(isSampled && { sampling }),
         ...(error && { error: error.rawMessage }),
         ...(level !== "info" && error?.cause instanceof DomainError && { cause: error.cause.cause }),
-      });
+      };
+      logOnBehalfOf(call, () => logger.log(level, "call", line));
     },
   };
+}
+
+/** A call that was refused has no request context; its line has the id that its client has sent. */
+function logOnBehalfOf(call: ObservedCall, log: () => void): void {
+  const requestId = requestIdOf(call);
+  if (requestId === undefined) log();
+  else runInRequestContext({ requestId }, log);
 }
 
 function levelOf(error: ConnectError | undefined): "error" | "warn" | "info" {

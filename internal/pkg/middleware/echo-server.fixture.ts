@@ -6,14 +6,13 @@ import {
   createGrpcWebTransport,
   Http2SessionManager,
 } from "@connectrpc/connect-node";
-import { createRpcServer, type RpcServer } from "@grpc-service-template/rpc-server";
+import { type CallObserver, createRpcServer, type RpcServer } from "@grpc-service-template/rpc-server";
 import { onTestFinished } from "vitest";
 import winston from "winston";
 import { createLogger, type Logger } from "#internal/pkg/logger/logger.ts";
 import { echoService } from "../../../pkg/rpc-server/test/echo-service.ts";
 import { EchoService } from "../../../pkg/rpc-server/test/gen/echo/v1/echo_service_pb.ts";
 import { codeName } from "./code-name.ts";
-import type { CallObserver } from "./observe.ts";
 
 export { EchoService };
 
@@ -36,7 +35,8 @@ export interface EchoServer {
 
 export interface EchoServerOptions {
   /** Around every call, the first one outermost. */
-  readonly interceptors: readonly Interceptor[];
+  readonly interceptors?: readonly Interceptor[];
+  readonly observers?: readonly CallObserver[];
   /** Methods that do something else than the echo service's. */
   readonly echo?: Partial<ServiceImpl<typeof EchoService>>;
   /** Further services. */
@@ -44,9 +44,15 @@ export interface EchoServerOptions {
 }
 
 /** Serves the echo service on a free port until the test ends. */
-export async function startEchoServer({ echo, routes, interceptors }: EchoServerOptions): Promise<EchoServer> {
+export async function startEchoServer({
+  echo,
+  routes,
+  interceptors = [],
+  observers = [],
+}: EchoServerOptions): Promise<EchoServer> {
   const server = createRpcServer({
     interceptors,
+    observers,
     routes(router) {
       router.service(EchoService, { ...echoService, ...echo });
       routes?.(router);

@@ -41,7 +41,10 @@ const startThrowing = (error: unknown) =>
 
 async function start(echo: EchoServerOptions["echo"] = {}) {
   const { logger, lines } = captureLog();
-  const interceptors = [createRequestIdInterceptor(() => "r-1"), createErrorsInterceptor({ domain: "echo", logger })];
+  const interceptors = [
+    createRequestIdInterceptor({ newId: () => "r-1" }),
+    createErrorsInterceptor({ domain: "echo", logger }),
+  ];
   return { ...(await startEchoServer({ interceptors, echo })), lines };
 }
 

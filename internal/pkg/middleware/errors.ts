@@ -73,10 +73,12 @@ function toConnectError(error: unknown, { domain, logger }: ErrorsOptions): Conn
 }
 
 /** What says of a ConnectError's code what an error of ours would: its reason is the code's name. A copy: calls may share it. */
-function withErrorInfo(error: ConnectError, domain: string): ConnectError {
+export function withErrorInfo(error: ConnectError, domain: string): ConnectError {
   if (error.findDetails(ErrorInfoSchema).length > 0) return error;
   const details = [detail(ErrorInfoSchema, { reason: reasonOf(error.code), domain })];
-  if (error.code === Code.Unavailable) details.push(retryInfo(RETRY_ELSEWHERE_MS));
+  if (error.code === Code.Unavailable && error.findDetails(RetryInfoSchema).length === 0) {
+    details.push(retryInfo(RETRY_ELSEWHERE_MS));
+  }
   const copy = new ConnectError(error.rawMessage, error.code, error.metadata, details, error.cause);
   copy.details.push(...error.details);
   return copy;

@@ -1,18 +1,16 @@
-import { Code } from "@connectrpc/connect";
+import { Code, createContextValues } from "@connectrpc/connect";
 import { Registry } from "prom-client";
 import { expect, test } from "vitest";
 import { createRpcMetrics } from "#internal/pkg/metrics/rpc-metrics.ts";
 import { collect, type EchoServer, startEchoServer, streamOf } from "./echo-server.fixture.ts";
 import { createMetricsObserver } from "./metrics.ts";
-import { createObserveInterceptor } from "./observe.ts";
 
 type EchoClient = ReturnType<EchoServer["client"]>;
 
 /** The lines of a scrape, sums and buckets aside, after the calls were made. */
 async function scrapeAfter(calls: (client: EchoClient) => Promise<unknown>): Promise<string[]> {
   const registry = new Registry();
-  const observe = createObserveInterceptor([createMetricsObserver(createRpcMetrics(registry))]);
-  const { client } = await startEchoServer({ interceptors: [observe] });
+  const { client } = await startEchoServer({ observers: [createMetricsObserver(createRpcMetrics(registry))] });
   await calls(client());
   const text = await registry.metrics();
   return text.split("\n").filter((line) => /^grpc_server_/.test(line) && !/_(sum|bucket)\{/.test(line));
@@ -85,10 +83,24 @@ test("the time that is counted is in seconds", async () => {
   const registry = new Registry();
   const metrics = createRpcMetrics(registry);
   const observer = createMetricsObserver(metrics);
-  const call = { service: "s", method: "M", kind: "unary", protocol: "grpc" } as const;
-  observer.end?.({ ...call, startedMs: performance.now() - 2_000 }, undefined);
+  const call = { service: "s", method: "M", kind: "unary", protocol: "grpc", httpVersion: "2", peer: "" } as const;
+  const nothing = { header: new Headers(), contextValues: createContextValues() };
+  observer.end?.({ ...call, ...nothing, startedMs: performance.now() - 2_000 }, undefined);
   const { values } = await metrics.seconds.get();
   const sum = values.find(({ metricName }) => metricName === "grpc_server_handling_seconds_sum")?.value;
   expect(sum).toBeGreaterThanOrEqual(2);
   expect(sum).toBeLessThan(3);
+});
+
+test("calls that reach no method are counted too, under no name that a client could invent", async () => {
+  const registry = new Registry();
+  const { baseUrl } = await startEchoServer({ observers: [createMetricsObserver(createRpcMetrics(registry))] });
+  const headers = { "content-type": "application/json" };
+  await fetch(`${baseUrl}/echo.v1.EchoService/Invented`, { method: "POST", headers, body: "{}" });
+  await fetch(`${baseUrl}/echo.v1.EchoService/Echo`, { method: "POST", headers, body: "{" });
+  const lines = (await registry.metrics()).split("\n").filter((line) => line.startsWith("grpc_server_handled_total{"));
+  expect(lines).toEqual([
+    'grpc_server_handled_total{grpc_type="unary",grpc_service="unknown",grpc_method="unknown",grpc_code="Unimplemented"} 1',
+    `grpc_server_handled_total{${of("unary", "Echo")},grpc_code="InvalidArgument"} 1`,
+  ]);
 });

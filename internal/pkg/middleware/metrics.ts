@@ -1,6 +1,6 @@
+import type { CallObserver, ObservedCall } from "@grpc-service-template/rpc-server";
 import type { CallLabels, RpcMetrics } from "#internal/pkg/metrics/rpc-metrics.ts";
 import { codeName } from "./code-name.ts";
-import type { CallObserver, ObservedCall } from "./observe.ts";
 
 /** Counts and times every call in `metrics`. */
 export function createMetricsObserver(metrics: RpcMetrics): CallObserver {

@@ -16,7 +16,7 @@ const NEW_ID = "new-id";
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 const start = (echo: EchoServerOptions["echo"] = {}) =>
-  startEchoServer({ interceptors: [createRequestIdInterceptor(() => NEW_ID)], echo });
+  startEchoServer({ interceptors: [createRequestIdInterceptor({ newId: () => NEW_ID })], echo });
 
 /** The request id that the running code works under, as an answer. */
 const idAsText = () => ({ text: currentRequestContext()?.requestId ?? "none" });
@@ -217,3 +217,23 @@ test("outside of requests there is no id", async () => {
   await createClient(EchoService, connectTo(baseUrl, "grpc")).echo({});
   expect(currentRequestContext()).toBeUndefined();
 });
+
+test.each([
+  ["always", undefined, NEW_ID, NEW_ID],
+  ["always", "sent", "sent", "sent"],
+  ["on-error", "sent", null, "sent"],
+  ["on-error", undefined, null, NEW_ID],
+  ["when-sent", "sent", "sent", "sent"],
+  ["when-sent", undefined, null, NEW_ID],
+] as const)(
+  "returned %s, with %s received: %s in the answer, %s in an error",
+  async (returnId, sent, inAnswer, inError) => {
+    const interceptor = createRequestIdInterceptor({ returnId, newId: () => NEW_ID });
+    const { client } = await startEchoServer({ interceptors: [interceptor] });
+    const { answer, options } = answerId(sent);
+    await client().echo({}, options);
+    expect(answer.id).toBe(inAnswer);
+    const error = await catchError(client().echo({ behaviour: { failCode: Code.NotFound } }, options));
+    expect(error.metadata.get("x-request-id")).toBe(inError);
+  },
+);

@@ -76,8 +76,8 @@ export interface RpcServerOptions {
   maxBufferBytes?: number;
 
   /**
-   * HTTP/2 streams that a client may reset per second, with ten times as many at once. More: GOAWAY with
-   * ENHANCE_YOUR_CALM, and the connection ends (CVE-2023-44487). Default 100.
+   * HTTP/2 streams that a client may reset, or make the server reset, per second, with ten times as many at once. More
+   * end the connection (CVE-2023-44487, CVE-2025-8671). Default 100.
    */
   maxResetsPerSecond?: number;
 

@@ -241,7 +241,7 @@ describe("HTTP/2 connections", () => {
   });
 
   test.each([
-    ["a gRPC client stream", "EchoClientStream", "application/grpc", "trailers", { "grpc-status": "14" }],
+    ["a gRPC client stream", "EchoClientStream", "application/grpc", "response", { "grpc-status": "14" }],
     ["a gRPC unary call", "Echo", "application/grpc", "response", { "grpc-status": "14" }],
     ["a Connect unary call", "Echo", "application/json", "response", { ":status": 503 }],
   ])("whose client never ends the request of %s get UNAVAILABLE", async (_, method, contentType, event, expected) => {

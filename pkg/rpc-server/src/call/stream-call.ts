@@ -144,20 +144,34 @@ export class StreamCall extends Call implements CodecCall {
     const head: AnswerHead = [":status", String(status)];
     if (header !== undefined) appendStreamHeaders(this, head, header);
     const parts = (body ?? noParts())[Symbol.asyncIterator]();
+    try {
+      await this.#sendParts(head, parts, trailer, header);
+    } finally {
+      // However it ended, the handler cleans up. Not awaited: it may be busy.
+      parts.return?.().catch(() => {});
+    }
+  }
+
+  async #sendParts(
+    head: AnswerHead,
+    parts: AsyncIterator<Uint8Array>,
+    trailer: Headers | undefined,
+    header: Headers | undefined,
+  ): Promise<void> {
     const first = await parts.next();
     if (this.hasEnded) return;
     this.#hasBegun = true;
-    const trailers = trailer === undefined ? undefined : streamTrailers(this, trailer);
-    if (first.done && trailers !== undefined && trailers["grpc-status"] !== "0" && !hasMetadata(header)) {
+    const trailers = () => (trailer === undefined ? undefined : streamTrailers(this, trailer));
+    const isError = first.done && trailer !== undefined && trailer.get("grpc-status") !== "0";
+    if (isError && !hasMetadata(header)) {
       // Trailers-Only: in one frame, since a client whose request is refused may stop listening after the first.
-      this.exchange.respond([...head, ...Object.entries(trailers).flat()]);
+      this.exchange.respond([...head, ...Object.entries(trailers() ?? {}).flat()]);
     } else if (!first.done && this.protocol !== "grpc" && isEndOfStream(first.value)) {
       this.exchange.respond(head, first.value);
     } else {
       this.exchange.begin(head);
       for (let part = first; !part.done; part = await parts.next()) await this.#write(part.value);
-      // Again, since trailers are what the last part has left.
-      this.exchange.end(trailer === undefined ? undefined : streamTrailers(this, trailer));
+      this.exchange.end(trailers());
     }
   }
 

@@ -12,6 +12,7 @@ import { timeoutRefused, toConnectError, tooMuchHeld } from "./errors.ts";
 import { CALL, type InterceptedCall } from "./intercepted-call.ts";
 import type { UnaryChain } from "./method-entry.ts";
 
+const EMPTY = Buffer.alloc(0);
 const NO_TIMEOUT = () => undefined;
 
 /** A unary call: its body is read whole, decoded, handled, and answered in one go. */
@@ -22,7 +23,8 @@ export class UnaryCall extends Call implements CodecCall, InterceptedCall {
   responseHeader: CallHeaders;
   responseTrailer = new CallHeaders();
   readonly #codec: UnaryCodec;
-  #chunks: Buffer[] = [];
+  /** The body, and room for more of it: a body of many small chunks must not cost many small buffers. */
+  #body: Buffer = EMPTY;
   #bodyBytes = 0;
   #heldBytes = 0;
   #abandon: ((error: ConnectError) => void) | undefined;
@@ -58,11 +60,10 @@ export class UnaryCall extends Call implements CodecCall, InterceptedCall {
 
   data(chunk: Buffer): void {
     if (this.hasEnded) return;
-    const before = this.#bodyBytes;
-    this.#bodyBytes += chunk.length;
-    this.#chunks.push(chunk);
+    const hadPrefix = this.#bodyBytes >= PREFIX_BYTES;
+    this.#append(chunk);
     try {
-      if (before < PREFIX_BYTES) this.#codec.checkStart(this, before === 0 ? chunk : Buffer.concat(this.#chunks));
+      if (!hadPrefix) this.#codec.checkStart(this, this.#body.subarray(0, this.#bodyBytes));
       if (this.#bodyBytes > this.#codec.maxBodyBytes(this)) throw this.#codec.overflow(this);
       if (!this.exchange.connection.budget.tryHold(chunk.length)) throw tooMuchHeld();
       this.#heldBytes += chunk.length;
@@ -73,10 +74,8 @@ export class UnaryCall extends Call implements CodecCall, InterceptedCall {
 
   end(): void {
     if (this.hasEnded) return;
-    const [first = EMPTY] = this.#chunks;
-    const body = this.#chunks.length > 1 ? Buffer.concat(this.#chunks) : first;
     try {
-      const message = this.#codec.decode(this, body);
+      const message = this.#codec.decode(this, this.#body.subarray(0, this.#bodyBytes));
       if (message instanceof Promise)
         message.then((decoded) => this.#handle(decoded)).catch((error) => this.#refuse(error));
       else void this.#handle(message);
@@ -175,9 +174,24 @@ export class UnaryCall extends Call implements CodecCall, InterceptedCall {
     this.fail(this.host.mapError(toConnectError(error)));
   }
 
+  #append(chunk: Buffer): void {
+    const bytes = this.#bodyBytes + chunk.length;
+    if (this.#bodyBytes === 0) {
+      this.#body = chunk;
+    } else {
+      if (bytes > this.#body.length) {
+        const larger = Buffer.allocUnsafe(Math.max(bytes, 2 * this.#body.length));
+        larger.set(this.#body.subarray(0, this.#bodyBytes));
+        this.#body = larger;
+      }
+      this.#body.set(chunk, this.#bodyBytes);
+    }
+    this.#bodyBytes = bytes;
+  }
+
   /** The body is read, or not wanted any more. */
   #letGo(): void {
-    this.#chunks = [];
+    this.#body = EMPTY;
     if (this.#heldBytes > 0) this.exchange.connection.budget.release(this.#heldBytes);
     this.#heldBytes = 0;
   }
@@ -201,8 +215,6 @@ export class UnaryCall extends Call implements CodecCall, InterceptedCall {
     return `http://${this.exchange.host}${this.exchange.target}`;
   }
 }
-
-const EMPTY = Buffer.alloc(0);
 
 function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof (value as PromiseLike<T> | null)?.then === "function";

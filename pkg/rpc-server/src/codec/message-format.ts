@@ -57,6 +57,7 @@ export function createJsonFormat({ input, output }: Method, options: FormatOptio
     decode(bytes) {
       if (!isUtf8(bytes)) throw new ConnectError("the message is not valid UTF-8", Code.InvalidArgument);
       const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+      assertDepth(text, options.maxDepth);
       try {
         return fromJsonString(input, text, jsonOptions);
       } catch (error) {
@@ -93,3 +94,30 @@ function write(encode: () => Uint8Array, writeMaxBytes: number): Uint8Array {
     Code.ResourceExhausted,
   );
 }
+
+/** What is nested in unknown fields protobuf-es does not count, but JSON.parse builds: open brackets are counted first. */
+function assertDepth(text: string, maxDepth: number): void {
+  if (text.length <= maxDepth) return;
+  let depth = 0;
+  let isInString = false;
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i);
+    if (isInString) {
+      if (char === BACKSLASH) i++;
+      else if (char === QUOTE) isInString = false;
+    } else if (char === QUOTE) isInString = true;
+    else if (char === OPEN_BRACE || char === OPEN_BRACKET) {
+      depth++;
+      if (depth > maxDepth) {
+        throw new ConnectError(`the message is nested more than ${maxDepth} deep`, Code.InvalidArgument);
+      }
+    } else if (char === CLOSE_BRACE || char === CLOSE_BRACKET) depth--;
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;

@@ -14,6 +14,9 @@ export interface ExchangeLimits {
 /** Larger answers are written in slices, each when the one before is out: so it shows whether the client reads. */
 export const SLICE_BYTES = 64 * 1024;
 
+/** For a client whose body was too late to read the answer that says so. */
+const LINGER_WHEN_LATE_MS = 1_000;
+
 /** A body's rate counts from then on. */
 const RATE_GRACE_MS = 5_000;
 
@@ -37,6 +40,9 @@ export abstract class BaseExchange implements Exchange {
   /** Since when nothing of what was written has moved; 0 while nothing waits. */
   #sendingSinceMs = 0;
   #heldBytes = 0;
+  /** Since when what comes of the body is thrown away; 0 while it is read. */
+  #discardingSinceMs = 0;
+  #wasLate = false;
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -52,7 +58,9 @@ export abstract class BaseExchange implements Exchange {
 
   discard(): void {
     this.#sink = undefined;
-    if (!this.#hasEnded) this.resume();
+    if (this.#hasEnded) return;
+    this.#discardingSinceMs = performance.now();
+    this.resume();
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -67,17 +75,29 @@ export abstract class BaseExchange implements Exchange {
 
   /**
    * Called every now and then. A body that is late is its reader's business; an answer that does not move, and a request
-   * that does not end after its answer, ends the exchange.
+   * that does not end within another `bodyTimeoutMs` after its answer, ends the exchange.
    */
   checkTimes(nowMs: number, limits: ExchangeLimits): void {
     if (this.#sendingSinceMs > 0 && nowMs - this.#sendingSinceMs > limits.sendTimeoutMs) {
+      this.connection.onStall?.();
       this.cut();
-      return;
-    }
-    if (!this.#isTimely || this.#sink === undefined) return;
+    } else if (this.#discardingSinceMs > 0 && !this.#hasEnded) {
+      const lingerMs = this.#wasLate ? LINGER_WHEN_LATE_MS : limits.bodyTimeoutMs;
+      if (nowMs - this.#discardingSinceMs > lingerMs) this.cut();
+    } else if (this.#isTimely && this.#sink !== undefined) this.#checkBody(this.#sink, nowMs, limits);
+  }
+
+  #checkBody(sink: RequestSink, nowMs: number, limits: ExchangeLimits): void {
     const readMs = nowMs - this.#readSinceMs;
     const wantedBytes = ((readMs - RATE_GRACE_MS) / 1_000) * limits.minBodyBytesPerSecond;
-    if (readMs > limits.bodyTimeoutMs || this.#readBytes < wantedBytes) this.#sink.late();
+    if (readMs <= limits.bodyTimeoutMs && this.#readBytes >= wantedBytes) return;
+    this.#wasLate = true;
+    sink.late();
+  }
+
+  /** Whether the body is whole. */
+  protected get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   abstract sayContinue(): void;

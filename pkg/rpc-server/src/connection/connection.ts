@@ -21,6 +21,8 @@ export class Connection {
   readonly budget: ByteBudget;
   /** Told when the last open exchange is closed. */
   onIdle: (() => void) | undefined;
+  /** Told when an answer does not move. */
+  onStall: (() => void) | undefined;
   readonly #server: ServerState;
   #open = 0;
   #idleSinceMs = performance.now();

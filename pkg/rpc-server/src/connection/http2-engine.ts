@@ -14,6 +14,7 @@ export interface Http2Limits {
   readonly idleTimeoutMs: number;
   readonly pingIntervalMs: number;
   readonly pingTimeoutMs: number;
+  readonly sendTimeoutMs: number;
 }
 
 /** With Node's 10 MB, a client that reads large answers slowly is refused new streams; answers are bounded here. */
@@ -42,8 +43,14 @@ interface Session {
   /** When the last ping was sent; its answer is awaited while `isPinging`. */
   pingedMs: number;
   isPinging: boolean;
-  isLeaving: boolean;
+  /** An answer does not move: the client may read nothing at all, or no more of that stream. A ping tells. */
+  isSuspect: boolean;
+  /** When it was told to leave for having no calls. */
+  leavingSinceMs: number | undefined;
 }
+
+/** For a connection without calls to end by itself: the ping between the two GOAWAYs, and some. */
+const LEAVE_WITHIN_MS = GOAWAY_PING_TIMEOUT_MS + 500;
 
 const CONNECTION = Symbol("connection");
 type SessionWithConnection = ServerHttp2Session & { [CONNECTION]?: Connection };
@@ -67,24 +74,27 @@ export function createHttp2Engine(
   });
   // 'stream' and not 'request': that one builds objects like node:http's for every call.
   server.on("stream", (stream, byName, _flags, raw) => {
+    // Also of a stream whose session has gone before this event: an error that nobody listens to ends the process.
+    stream.on("error", ignoreError);
     const connection = (stream.session as SessionWithConnection | undefined)?.[CONNECTION];
     if (connection === undefined) return;
     onExchange(new Http2Exchange(connection, stream, { byName, raw }));
   });
 
   function checkSession(session: Session, nowMs: number): void {
-    const { connection, http2, socket } = session;
-    if (connection.idleMs(nowMs) > limits.idleTimeoutMs && !session.isLeaving) {
-      session.isLeaving = true;
+    const { connection, http2, socket, leavingSinceMs } = session;
+    if (leavingSinceMs !== undefined) {
+      // Node keeps a session whose client is in the middle of a frame.
+      if (connection.isIdle && nowMs - leavingSinceMs > LEAVE_WITHIN_MS) socket.destroy();
+    } else if (connection.idleMs(nowMs) > limits.idleTimeoutMs) {
+      session.leavingSinceMs = nowMs;
       void goAway(http2, socket, Math.min(GOAWAY_PING_TIMEOUT_MS, limits.pingTimeoutMs));
     } else if (session.isPinging) {
-      if (nowMs - session.pingedMs > limits.pingTimeoutMs) socket.destroy();
-    } else if (nowMs - session.pingedMs > limits.pingIntervalMs && !(http2.closed || http2.destroyed)) {
-      session.pingedMs = nowMs;
-      session.isPinging = true;
-      http2.ping(() => {
-        session.isPinging = false;
-      });
+      const { pingTimeoutMs, sendTimeoutMs } = limits;
+      const timeoutMs = session.isSuspect ? Math.min(pingTimeoutMs, sendTimeoutMs) : pingTimeoutMs;
+      if (nowMs - session.pingedMs > timeoutMs) socket.destroy();
+    } else if (session.isSuspect || nowMs - session.pingedMs > limits.pingIntervalMs) {
+      ping(session, nowMs);
     }
   }
 
@@ -95,7 +105,18 @@ export function createHttp2Engine(
       const connection = new Connection(socket, "2", state);
       server.once("session", (http2: SessionWithConnection) => {
         http2[CONNECTION] = connection;
-        const session = { http2, socket, connection, pingedMs: performance.now(), isPinging: false, isLeaving: false };
+        const session: Session = {
+          http2,
+          socket,
+          connection,
+          pingedMs: performance.now(),
+          isPinging: false,
+          isSuspect: false,
+          leavingSinceMs: undefined,
+        };
+        connection.onStall = () => {
+          session.isSuspect = true;
+        };
         sessions.add(session);
         http2.once("close", () => sessions.delete(session));
         if (drainMs !== undefined) void goAway(http2, socket, drainMs);
@@ -117,6 +138,19 @@ export function createHttp2Engine(
     },
   };
 }
+
+function ping(session: Session, nowMs: number): void {
+  if (session.http2.closed || session.http2.destroyed) return;
+  session.pingedMs = nowMs;
+  session.isPinging = true;
+  session.http2.ping(() => {
+    session.isPinging = false;
+    session.isSuspect = false;
+  });
+}
+
+/** The 'close' that follows says all there is to know. */
+function ignoreError(): void {}
 
 /**
  * Two GOAWAYs: the first says that the end is near, the second, a round trip later, which streams are served. Calls

@@ -40,7 +40,6 @@ export class Http2Exchange extends BaseExchange {
     this.headers = new CallHeaders(head.raw.slice(pseudoHeaderLength(head.raw)));
     (stream as StreamWithExchange)[EXCHANGE] = this;
     stream.on("close", onStreamClose);
-    stream.on("error", ignoreError);
   }
 
   get host(): string | undefined {
@@ -162,9 +161,6 @@ function onStreamClose(this: StreamWithExchange): void {
 function sendTrailers(this: StreamWithExchange): void {
   if (!this.destroyed) this.sendTrailers({ ...this[EXCHANGE]?.trailers });
 }
-
-/** The 'close' that follows says all there is to know; but an error that nobody listens to ends the process. */
-function ignoreError(): void {}
 
 function pseudoHeaderLength(raw: readonly string[]): number {
   let length = 0;

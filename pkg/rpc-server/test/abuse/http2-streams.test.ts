@@ -154,7 +154,8 @@ const rows: Abuse[] = [
   {
     name: "large unary answers that a window of 0 holds back are reset after sendTimeoutMs, and bounded meanwhile",
     limits: { sendTimeoutMs: 1_000, maxConnectionBufferBytes: 8_000_000 },
-    growthMb: GARBAGE_MB + 8,
+    // Held twice: the request's bytes until they are decoded, the answer's until they are sent.
+    growthMb: GARBAGE_MB + 24,
     async attack(target) {
       const session = await target.openSession({ settings: { initialWindowSize: 0 } });
       const body = echoOf(4_000_000);

@@ -68,6 +68,7 @@ async function play(row: Abuse): Promise<string[]> {
   const { slowestMs, failures } = await bystander.stop();
   if (slowestMs > SERVED_WITHIN_MS) problems.push(`another client's call took ${Math.round(slowestMs)} ms`);
   if (!row.refusesOthers) problems.push(...new Set(failures.map((failure) => `another client's call: ${failure}`)));
+  if (server.ended() !== undefined) return [...problems, ...lastWords(server)];
   const growthMb = Math.round((server.peakBytes() - startBytes) / MB);
   if (growthMb > row.growthMb) problems.push(`memory grew by ${growthMb} MB, ${row.growthMb} MB are allowed`);
   if (process.env.ABUSE_FIGURES) process.stderr.write(`${row.name}: ${growthMb} MB, ${Math.round(slowestMs)} ms\n`);
@@ -78,7 +79,7 @@ function lastWords(server: EchoProcess): string[] {
   const ended = server.ended();
   return [
     ...(ended === undefined ? [] : [`the process ended: ${ended}`]),
-    ...(server.stderr() === "" ? [] : [`standard error: ${server.stderr().slice(0, 300)}`]),
+    ...(server.stderr() === "" ? [] : [`standard error: ${server.stderr().slice(0, 2_000)}`]),
   ];
 }
 

@@ -16,9 +16,9 @@ const HOST = "127.0.0.1";
 /** Each starts a server on any free port of this machine, and resolves with the port. */
 export const SERVERS = {
   ours: () => listenOurs({ routes: registerUsers }),
-  "ours-chain": () => listenOurs(wholeChain({ returnsRequestId: "on error", hasAccessLog: false })),
+  "ours-chain": () => listenOurs(wholeChain({ returnsRequestId: "on-error", hasAccessLog: false })),
   "ours-chain-id": () => listenOurs(wholeChain({ returnsRequestId: "always", hasAccessLog: false })),
-  "ours-chain-log": () => listenOurs(wholeChain({ returnsRequestId: "on error", hasAccessLog: true })),
+  "ours-chain-log": () => listenOurs(wholeChain({ returnsRequestId: "on-error", hasAccessLog: true })),
   raw: () => listen(createRawServer()),
   "raw-arrays": () => listen(createRawArraysServer()),
   "grpc-js": listenGrpcJs,

@@ -1,20 +1,17 @@
-import type { Interceptor } from "@connectrpc/connect";
 import type { RpcServerOptions } from "@grpc-service-template/rpc-server";
 import { Registry } from "prom-client";
 import { createLogger } from "#internal/pkg/logger/logger.ts";
 import { createRpcMetrics } from "#internal/pkg/metrics/rpc-metrics.ts";
 import { createAccessLog } from "#internal/pkg/middleware/access-log.ts";
-import { createDeadlineInterceptor } from "#internal/pkg/middleware/deadline.ts";
-import { createErrorsInterceptor } from "#internal/pkg/middleware/errors.ts";
+import { createErrorsInterceptor, withErrorInfo } from "#internal/pkg/middleware/errors.ts";
 import { createMetricsObserver } from "#internal/pkg/middleware/metrics.ts";
-import { createObserveInterceptor } from "#internal/pkg/middleware/observe.ts";
 import { createRequestIdInterceptor } from "#internal/pkg/middleware/request-id.ts";
 import { createValidationInterceptor } from "#internal/pkg/middleware/validation.ts";
 import { registerUsers } from "./users.ts";
 
 export interface Chain {
   /** When `x-request-id` stands in the answer. */
-  readonly returnsRequestId: "always" | "on error";
+  readonly returnsRequestId: "always" | "on-error";
   /** Whether every call gets a line on standard output. */
   readonly hasAccessLog: boolean;
 }
@@ -28,20 +25,13 @@ export function wholeChain({ returnsRequestId, hasAccessLog }: Chain): RpcServer
   return {
     routes: registerUsers,
     interceptors: [
-      ...(returnsRequestId === "always" ? [] : [withoutRequestId]),
-      createRequestIdInterceptor(),
-      createDeadlineInterceptor({ defaultMs: 30_000, capMs: 300_000 }),
-      createObserveInterceptor(hasAccessLog ? [createAccessLog(logger), metrics] : [metrics]),
+      createRequestIdInterceptor({ returnId: returnsRequestId }),
       createErrorsInterceptor({ domain: SERVICE, logger }),
       createValidationInterceptor(),
     ],
+    observers: hasAccessLog ? [createAccessLog(logger), metrics] : [metrics],
+    mapError: (error) => withErrorInfo(error, SERVICE),
+    timeouts: () => ({ defaultMs: 30_000, maxMs: 300_000 }),
     readMaxBytes: 64 * 1024,
   };
 }
-
-/** Until the request id interceptor has an option for it: the answer comes without the id. */
-const withoutRequestId: Interceptor = (next) => async (request) => {
-  const response = await next(request);
-  response.header.delete("x-request-id");
-  return response;
-};
