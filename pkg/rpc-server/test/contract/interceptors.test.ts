@@ -127,9 +127,7 @@ describe.each(unaryPlaces)("$name: an interceptor", ({ start, wire }) => {
     });
     const { echo } = await start({ interceptors: [interceptor] });
     await echo("hi");
-    expect([...keys]).toEqual(
-      expect.arrayContaining(["stream", "service", "method", "header", "trailer", "message"]),
-    );
+    expect([...keys]).toEqual(expect.arrayContaining(["stream", "service", "method", "header", "trailer", "message"]));
   });
 
   test("replaces the message by spreading the response", async () => {
@@ -224,11 +222,11 @@ describe.each(unaryPlaces)("$name: an interceptor", ({ start, wire }) => {
 
   test("may call next twice with requests of its own, at the same time", async () => {
     const both = unary(async (request, next) => {
-      const [first, second] = await Promise.all(
+      const responses = await Promise.all(
         ["one", "two"].map((text) => next({ ...request, message: create(EchoRequestSchema, { text }) })),
       );
-      const text = [first, second].map((response) => (response?.message as unknown as { text: string }).text).join(" ");
-      return { ...first, message: create(EchoResponseSchema, { text }) };
+      const text = responses.map(({ message }) => (message as unknown as { text: string }).text).join(" ");
+      return { ...responses[0], message: create(EchoResponseSchema, { text }) };
     });
     const { echo } = await start({ interceptors: [both] });
     await expect(echo("hi")).resolves.toMatchObject({ text: "one two" });

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { Code, type Interceptor } from "@connectrpc/connect";
 import { compressionGzip } from "@connectrpc/connect-node";
 import { describe, expect, test } from "vitest";
-import { EchoRequestSchema, type EchoRequest, EchoService } from "../gen/echo/v1/echo_service_pb.ts";
+import { type EchoRequest, EchoRequestSchema, EchoService } from "../gen/echo/v1/echo_service_pb.ts";
 import { unaryPlaces } from "./contract.ts";
 
 const PATH = "/echo.v1.EchoService/Echo";

@@ -125,8 +125,9 @@ describe.each(unaryPlaces)("$name: the signal", ({ start, wire }) => {
     const { echo } = await start({
       service: {
         echo(_, context) {
-          const any = AbortSignal.any([context.signal, new AbortController().signal]);
-          return { text: `${context.signal === context.signal} ${any.aborted}` };
+          const { signal } = context;
+          const any = AbortSignal.any([signal, new AbortController().signal]);
+          return { text: `${context.signal === signal} ${any.aborted}` };
         },
       },
     });
