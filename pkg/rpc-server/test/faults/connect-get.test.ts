@@ -16,12 +16,8 @@ judgeFaults([
   badQuery("an unknown encoding", `?encoding=xml&message=${HI}`, { httpStatus: 415 }),
   badQuery("no message", "?encoding=json", { ...invalid, message: /message/ }),
   badQuery("no message in binary", "?encoding=proto", { ...invalid, message: /message/ }),
-  badQuery("an empty message in binary", "?encoding=proto&message=&base64=1", {}),
+  badQuery("an empty message in binary", "?encoding=proto&message=&base64=1", { text: "" }),
   badQuery("a message that is no base64", "?encoding=proto&base64=1&message=%21%21", { ...invalid, message: /base64/ }),
-  badQuery("a message with bad padding", "?encoding=proto&base64=1&message=CgJoaQ%3D", {
-    ...invalid,
-    message: /base64/,
-  }),
   badQuery("base64 of the standard alphabet", "?encoding=proto&base64=1&message=CgJoaQ%3D%3D", {}),
   badQuery("base64 for URLs", "?encoding=proto&base64=1&message=CgJoaQ", {}),
   badQuery("a message that is not UTF-8", "?encoding=json&message=%7B%22text%22%3A%22%FF%22%7D", invalid),

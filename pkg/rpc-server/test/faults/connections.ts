@@ -21,13 +21,13 @@ export function openConnection(port: number, httpVersion: "1.1" | "2"): Promise<
 async function openHttp2(port: number): Promise<Connection> {
   const session = await openSession(port);
 
-  function begin({ method, path, headers, body }: RawRequest) {
+  function begin({ method, path, headers, body, open }: RawRequest) {
     const sent = Object.entries(headers).filter(([, value]) => typeof value === "string" || value.length > 0);
-    const stream = session.request({
-      ":method": method,
-      ":path": path,
-      ...Object.fromEntries(sent),
-    } as OutgoingHttpHeaders);
+    const stream = session.request(
+      // Only CONNECT has no path (RFC 9113, 8.5).
+      { ":method": method, ...(path !== "" && { ":path": path }), ...Object.fromEntries(sent) } as OutgoingHttpHeaders,
+      { endStream: body.length === 0 && !open },
+    );
     const head = { status: 0, headers: new Headers(), trailers: new Headers() };
     const chunks: Buffer[] = [];
     stream.on("error", () => {});
@@ -40,8 +40,9 @@ async function openHttp2(port: number): Promise<Connection> {
     });
     stream.on("data", (chunk: Buffer) => void chunks.push(chunk));
     if (body.length > 0) stream.write(body);
-    const closed = once(stream, "close");
-    const ended = Promise.race([closed, once(stream, "end")]);
+    // Not events.once(), which rejects when the stream is reset.
+    const closed = new Promise<void>((resolve) => stream.once("close", resolve));
+    const ended = new Promise<void>((resolve) => stream.once("end", resolve).once("close", resolve));
 
     /** The answer's end is enough for an open request, which may well be reset after it (RFC 9113, 8.1). */
     async function answer(open: boolean): Promise<RawAnswer> {

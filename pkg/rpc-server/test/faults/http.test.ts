@@ -40,7 +40,12 @@ judgeFaults([
   fault("no host", onHttp1, { headers: { host: [] } }, { httpStatus: 400, closes: true }),
   fault("a target in absolute form", onHttp1, ({ path }) => ({ path: `http://a${path}` }), { httpStatus: 400 }),
   fault("a target with a fragment", allWires, (wire) => ({ path: `${goodRequest(wire).path}#x` }), { httpStatus: 400 }),
-  fault("CONNECT", onHttp2, { method: "CONNECT", path: "" }, { httpStatus: 400 }),
+  fault(
+    "CONNECT",
+    onHttp2,
+    { method: "CONNECT", path: "", body: Buffer.alloc(0), headers: { ":authority": "a:80" } },
+    { httpStatus: 400 },
+  ),
 ]);
 
 /** Source: gRPC over HTTP/2, Responses (UNIMPLEMENTED); Connect protocol, Error codes (404). Paths are compared as they are. */

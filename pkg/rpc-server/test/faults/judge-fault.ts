@@ -15,6 +15,8 @@ import { grpc, type Wire } from "./wires.ts";
 export interface ExpectedAnswer {
   /** The RPC's code; undefined with no httpStatus: it is served. */
   readonly code?: Code;
+  /** In the answer, when it is served. Default: what was asked for, "hi". */
+  readonly text?: string;
   /** Of an answer that is none of the protocol's. */
   readonly httpStatus?: number;
   /** HTTP/2: instead of an answer. */
@@ -114,7 +116,7 @@ function expectOutcome(outcome: Outcome, expected: ExpectedAnswer, wire: Wire): 
   if (expected.httpStatus !== undefined) {
     expect(outcome.httpStatus).toBe(expected.httpStatus);
   } else if (expected.code === undefined) {
-    expectServed(outcome);
+    expectServed(outcome, expected.text);
   } else {
     const { code, httpStatus } = outcome;
     const { code: expectedCode } = expected;
@@ -130,7 +132,7 @@ function expectOutcome(outcome: Outcome, expected: ExpectedAnswer, wire: Wire): 
   }
 }
 
-function expectServed({ code, httpStatus, messages }: Outcome): void {
+function expectServed({ code, httpStatus, messages }: Outcome, text = "hi"): void {
   expect({ code, httpStatus }).toEqual({ code: undefined, httpStatus: 200 });
-  expect(Buffer.concat(messages).toString()).toContain("hi");
+  expect(Buffer.concat(messages).toString()).toContain(text);
 }

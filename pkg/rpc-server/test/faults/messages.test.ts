@@ -48,6 +48,7 @@ judgeFaults([
   badMessage("json", "a number out of range", '{"behaviour":{"delayMs":4294967296}}'),
   badMessage("json", "a fraction for an integer", '{"behaviour":{"delayMs":1.5}}'),
   badMessage("json", "the same field by both its names", '{"behaviour":{"delayMs":1,"delay_ms":2}}'),
+  badMessage("json", "the same name twice", '{"text":"one","text":"two"}'),
   badMessage("json", "JSON that is not UTF-8", '{"text":"\xff"}'),
   badMessage("json", "JSON in UTF-16", Buffer.from('\ufeff{"text":"hi"}', "utf16le")),
   badMessage("json", "half a surrogate pair, escaped,", '{"text":"\\ud800"}'),
@@ -94,4 +95,12 @@ judgeFaults([
   ]),
   badMessage("json", "a field nobody knows, 100,000 deep", `{"x":${"[".repeat(100_000)}${"]".repeat(100_000)}}`),
   { ...nested("objects in objects, 20 deep,", "json", nestedJson(20), unaryWires), answer: {} },
+  {
+    ...badMessage(
+      "json",
+      "a name that every object has",
+      '{"text":"hi","count":1,"__proto__":{"x":1},"constructor":2}',
+    ),
+    answer: {},
+  },
 ]);
