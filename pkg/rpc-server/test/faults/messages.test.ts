@@ -1,7 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import { type Fault, judgeFaults, STRUCT_PATH } from "./judge-fault.ts";
-import { type Codec, requestFor } from "./requests.ts";
-import { allWires, getWires, type Wire } from "./wires.ts";
+import { requestFor } from "./requests.ts";
+import { allWires, type Codec, getWires, type Wire } from "./wires.ts";
 
 /** A message that no decoder takes. The URL of a GET holds no long one. */
 function badMessage(codec: Codec, fault: string, message: Buffer | string): Fault {

@@ -1,6 +1,4 @@
-import type { Wire } from "./wires.ts";
-
-export type Codec = "proto" | "json";
+import type { Codec, Wire } from "./wires.ts";
 
 /** A request as it goes out, or what a fault changes in a good one. */
 export interface RawRequest {

@@ -1,4 +1,4 @@
-import type { Codec } from "./requests.ts";
+export type Codec = "proto" | "json";
 
 /** A protocol on a version of HTTP, as raw bytes speak it. */
 export interface Wire {
