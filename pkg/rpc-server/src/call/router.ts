@@ -20,7 +20,7 @@ export interface RouterDefaults extends EntryDefaults {
 
 /**
  * Calls `routes` with a router that has connect-es's interface, and compiles what it registers: entries by path.
- * A path that is registered twice keeps the first implementation, as with connect-es.
+ * A path that is registered twice keeps the later implementation, as with connect-node.
  */
 export function compileRoutes(
   routes: (router: ConnectRouter) => void,
@@ -32,7 +32,6 @@ export function compileRoutes(
 
   function register(spec: MethodImplementation, options: Partial<ConnectRouterOptions>): void {
     const path = createMethodUrl("/", spec.method);
-    if (entries.has(path)) return;
     connectRouter.rpc(spec.method, spec.impl as MethodImpl<DescMethod>, {
       acceptCompression: [...compressions],
       readMaxBytes,

@@ -95,9 +95,9 @@ export abstract class BaseExchange implements Exchange {
     sink.late();
   }
 
-  /** Whether the body is whole. */
-  protected get hasEnded(): boolean {
-    return this.#hasEnded;
+  /** Whether the body did not come in time: its connection is not worth keeping. */
+  protected get wasLate(): boolean {
+    return this.#wasLate;
   }
 
   abstract sayContinue(): void;

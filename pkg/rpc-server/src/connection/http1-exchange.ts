@@ -58,8 +58,7 @@ export class Http1Exchange extends BaseExchange {
     if (!this.#canRespond()) return;
     const bytes = body ?? EMPTY;
     this.hold(bytes.length);
-    // Nobody waits for the rest of a body for long: the next request needs another connection.
-    if (!this.hasEnded && !this.#request.complete) this.sayClose();
+    if (this.wasLate) this.sayClose();
     if (head.indexOf("content-length") < 0) head.push("content-length", String(bytes.length));
     this.#writeHead(head);
     // A HEAD is answered as a GET, without the body; Node leaves it out.
