@@ -63,7 +63,7 @@ export class UnaryCall extends Call implements CodecCall, InterceptedCall {
     const hadPrefix = this.#bodyBytes >= PREFIX_BYTES;
     this.#append(chunk);
     try {
-      if (!hadPrefix) this.#codec.checkStart(this, this.#body.subarray(0, this.#bodyBytes));
+      this.#codec.checkBody(this, this.#body.subarray(0, this.#bodyBytes), !hadPrefix);
       if (this.#bodyBytes > this.#codec.maxBodyBytes(this)) throw this.#codec.overflow(this);
       if (!this.exchange.connection.budget.tryHold(chunk.length)) throw tooMuchHeld();
       this.#heldBytes += chunk.length;

@@ -41,8 +41,8 @@ export interface UnaryCodec {
   timeoutMs(call: CodecCall): number | undefined;
   /** Looks at the headers, before the body is read. @throws ConnectError for what cannot be served */
   begin(call: CodecCall): void;
-  /** The first bytes of the body are here. @throws ConnectError when they say that it cannot be taken */
-  checkStart(call: CodecCall, start: Uint8Array): void;
+  /** Looks at what there is of the body, after each part. @throws ConnectError when that cannot be taken */
+  checkBody(call: CodecCall, body: Buffer, isFirstLook: boolean): void;
   /** How many bytes of body there may be at most. */
   maxBodyBytes(call: CodecCall): number;
   /** What is wrong with a body of more. */

@@ -21,7 +21,7 @@ export const connectCodec: UnaryCodec = {
     assertFits(call, Number(headers.get("content-length")));
   },
 
-  checkStart() {},
+  checkBody() {},
   maxBodyBytes: ({ entry }) => entry.readMaxBytes,
   overflow: ({ entry }) =>
     new ConnectError(`the message is longer than ${entry.readMaxBytes} bytes`, Code.ResourceExhausted),

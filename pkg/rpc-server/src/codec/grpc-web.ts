@@ -1,9 +1,10 @@
 import type { AnswerHead } from "../connection/exchange.ts";
 import type { CodecCall, UnaryCodec } from "./codec.ts";
 import {
-  checkPrefix,
+  checkBody,
   decodeEnvelope,
   type Enveloped,
+  EXCESS_BYTES,
   encodeEnvelope,
   envelope,
   moreThanOneMessage,
@@ -24,8 +25,8 @@ export const grpcWebCodec: UnaryCodec = {
   contentType: ({ name }) => (name === "proto" ? "application/grpc-web+proto" : "application/grpc-web+json"),
   timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.get("grpc-timeout")),
   begin: beginEnveloped,
-  checkStart: checkPrefix,
-  maxBodyBytes: ({ entry }) => entry.readMaxBytes + 2 * PREFIX_BYTES,
+  checkBody,
+  maxBodyBytes: ({ entry }) => PREFIX_BYTES + entry.readMaxBytes + EXCESS_BYTES,
   overflow: moreThanOneMessage,
   decode: decodeEnvelope,
 

@@ -1,9 +1,10 @@
 import type { AnswerHead, AnswerTrailers } from "../connection/exchange.ts";
 import type { CodecCall, UnaryCodec } from "./codec.ts";
 import {
-  checkPrefix,
+  checkBody,
   decodeEnvelope,
   type Enveloped,
+  EXCESS_BYTES,
   encodeEnvelope,
   moreThanOneMessage,
   PREFIX_BYTES,
@@ -20,9 +21,8 @@ export const grpcCodec: UnaryCodec = {
   contentType: ({ name }) => (name === "proto" ? "application/grpc+proto" : "application/grpc+json"),
   timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.get("grpc-timeout")),
   begin: beginEnveloped,
-  checkStart: checkPrefix,
-  // Of a second message as much as shows that there is one.
-  maxBodyBytes: ({ entry }) => entry.readMaxBytes + 2 * PREFIX_BYTES,
+  checkBody,
+  maxBodyBytes: ({ entry }) => PREFIX_BYTES + entry.readMaxBytes + EXCESS_BYTES,
   overflow: moreThanOneMessage,
   decode: decodeEnvelope,
 

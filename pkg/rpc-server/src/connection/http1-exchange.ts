@@ -45,6 +45,11 @@ export class Http1Exchange extends BaseExchange {
     request.on("error", ignoreError);
   }
 
+  /** Whether the answer's headers are out. */
+  get hasBegun(): boolean {
+    return this.#response.headersSent;
+  }
+
   pause(): void {
     this.#request.pause();
   }

@@ -152,7 +152,7 @@ function bidiNeedsHttp2(entry: MethodEntry): Refusal {
 
 /** Source: gRPC over HTTP/2; grpc-go answers the same. */
 function grpcNeedsHttp2(entry: MethodEntry): Refusal {
-  return refusal([":status", "505"], "gRPC needs HTTP/2", entry, "grpc");
+  return refusal([":status", "505", "connection", "close"], "gRPC needs HTTP/2", entry, "grpc");
 }
 
 function wrongMethod(entry: MethodEntry): Refusal {
