@@ -66,7 +66,8 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   const settings = withDefaults(options);
   const exchanges = new LiveSet<BaseExchange>();
   const { maxBufferBytes, maxConnectionBufferBytes } = settings;
-  const state = { exchanges, budget: new ByteBudget(maxBufferBytes), maxConnectionBufferBytes };
+  const budget = new ByteBudget(maxBufferBytes);
+  const state = { exchanges, budget, maxConnectionBufferBytes, nowMs: performance.now() };
   const host: CallHost = {
     observers: joinObservers(settings.observers, settings.onError),
     deadlines: new Deadlines(),
@@ -109,9 +110,10 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   let closing: Promise<void> | undefined;
 
   function checkTimes(): void {
-    const nowMs = performance.now();
-    for (const exchange of exchanges) exchange.checkTimes(nowMs, settings);
-    connections.checkTimes(nowMs);
+    // What began since the last check is dated back to it; measured until the last check, too, nothing ends early.
+    for (const exchange of exchanges) exchange.checkTimes(state.nowMs, settings);
+    connections.checkTimes(state.nowMs);
+    state.nowMs = performance.now();
   }
 
   async function listen({ port, host }: ListenAddress): Promise<Required<ListenAddress>> {

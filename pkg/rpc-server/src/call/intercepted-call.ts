@@ -19,24 +19,32 @@ export interface InterceptedCall {
 export class CallContextValues implements ContextValues {
   readonly [CALL]: unknown;
 
+  /** Until somebody sets a value: most calls are asked for this one at most. */
+  readonly #info: ConnectionInfo;
+  #values: Map<symbol, unknown> | undefined;
+
   constructor(call: unknown, info: ConnectionInfo) {
     this[CALL] = call;
-    this.#values = { [connectionInfo.id]: info };
+    this.#info = info;
   }
 
-  #values: Record<symbol, unknown>;
-
   get<T>(key: ContextKey<T>): T {
-    return key.id in this.#values ? (this.#values[key.id] as T) : key.defaultValue;
+    if (this.#values === undefined) return key.id === connectionInfo.id ? (this.#info as T) : key.defaultValue;
+    return this.#values.has(key.id) ? (this.#values.get(key.id) as T) : key.defaultValue;
   }
 
   set<T>(key: ContextKey<T>, value: T): this {
-    this.#values[key.id] = value;
+    this.#own().set(key.id, value);
     return this;
   }
 
   delete(key: ContextKey<unknown>): this {
-    delete this.#values[key.id];
+    this.#own().delete(key.id);
     return this;
+  }
+
+  #own(): Map<symbol, unknown> {
+    this.#values ??= new Map<symbol, unknown>([[connectionInfo.id, this.#info]]);
+    return this.#values;
   }
 }

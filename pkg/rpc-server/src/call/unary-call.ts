@@ -146,24 +146,29 @@ export class UnaryCall extends Call implements CodecCall, InterceptedCall {
     this.#isHandling = true;
     try {
       const chain = this.entry.unary as UnaryChain;
-      const response = await chain(this.#request(message));
-      await this.#answer(response);
+      const answered = this.#answer(await chain(this.#request(message)));
+      if (answered !== undefined) await answered;
     } catch (error) {
       this.fail(toConnectError(error));
     }
   }
 
-  async #answer(response: UnaryResponse): Promise<void> {
-    if (this.hasEnded) return;
+  /** A promise only where the answer has to wait for something: its compression. */
+  #answer(response: UnaryResponse): Promise<void> | undefined {
+    if (this.hasEnded) return undefined;
     if (response.header !== this.responseHeader) this.responseHeader = toCallHeaders(response.header);
     if (response.trailer !== this.responseTrailer) this.responseTrailer = toCallHeaders(response.trailer);
     try {
       const written = this.#codec.respond(this, response.message);
-      if (written instanceof Promise) await written;
+      if (written instanceof Promise) return written.then(() => this.#answered()).catch((error) => this.#refuse(error));
+      this.#answered();
     } catch (error) {
       this.#refuse(error);
-      return;
     }
+    return undefined;
+  }
+
+  #answered(): void {
     if (this.hasEnded) return;
     this.host.observers.sent(this);
     this.finish(undefined);

@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import type { CallHeaders } from "../call/call-headers.ts";
 import { tooMuchHeld } from "../call/errors.ts";
 import type { Connection } from "./connection.ts";
@@ -52,19 +51,19 @@ export abstract class BaseExchange implements Exchange {
   read(sink: RequestSink, timely: boolean): void {
     this.#sink = sink;
     this.#isTimely = timely;
-    if (timely) this.#readSinceMs = performance.now();
+    if (timely) this.#readSinceMs = this.connection.nowMs;
     this.startReading();
   }
 
   discard(): void {
     this.#sink = undefined;
     if (this.#hasEnded) return;
-    this.#discardingSinceMs = performance.now();
+    this.#discardingSinceMs = this.connection.nowMs;
     this.resume();
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    this.#sendingSinceMs = performance.now();
+    this.#sendingSinceMs = this.connection.nowMs;
     return new Promise((resolve) => {
       this.writePart(bytes, () => {
         this.#sendingSinceMs = 0;
@@ -120,7 +119,7 @@ export abstract class BaseExchange implements Exchange {
 
   /** Something of the answer moved, or the answer begins to wait for its client. */
   protected noteSending(): void {
-    this.#sendingSinceMs = performance.now();
+    this.#sendingSinceMs = this.connection.nowMs;
   }
 
   /** For the engine: a part of the body is here. */

@@ -109,7 +109,7 @@ export function createHttp2Engine(
           http2,
           socket,
           connection,
-          pingedMs: performance.now(),
+          pingedMs: state.nowMs,
           isPinging: false,
           isSuspect: false,
           leavingSinceMs: undefined,

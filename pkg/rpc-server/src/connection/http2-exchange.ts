@@ -67,7 +67,7 @@ export class Http2Exchange extends BaseExchange {
   respond(head: AnswerHead, body?: Uint8Array, trailers?: AnswerTrailers): void {
     const stream = this.#stream;
     if (!this.#canRespond()) return;
-    head.push(...this.commonHeaders);
+    if (this.commonHeaders.length > 0) head.push(...this.commonHeaders);
     if (body === undefined || body.length === 0 || this.method === "HEAD") {
       stream.respond(head, AND_NO_BODY);
       this.#finish();
@@ -84,7 +84,7 @@ export class Http2Exchange extends BaseExchange {
 
   begin(head: AnswerHead): void {
     if (!this.#canRespond()) return;
-    head.push(...this.commonHeaders);
+    if (this.commonHeaders.length > 0) head.push(...this.commonHeaders);
     this.#stream.on("wantTrailers", sendTrailers);
     this.#stream.respond(head, AND_TRAILERS);
   }
@@ -159,7 +159,7 @@ function onStreamClose(this: StreamWithExchange): void {
 }
 
 function sendTrailers(this: StreamWithExchange): void {
-  if (!this.destroyed) this.sendTrailers({ ...this[EXCHANGE]?.trailers });
+  if (!this.destroyed) this.sendTrailers(this[EXCHANGE]?.trailers as AnswerTrailers);
 }
 
 function pseudoHeaderLength(raw: readonly string[]): number {
