@@ -15,36 +15,26 @@ export interface InterceptedCall {
   guard<T>(output: T | PromiseLike<T>): T | Promise<T>;
 }
 
-/** connect-es's context values; its own are built with three closures each. */
+/** connect-es's context values; its own are built with three closures each. Keys are symbols, so values are properties. */
 export class CallContextValues implements ContextValues {
-  readonly [CALL]: unknown;
-
-  /** Until somebody sets a value: most calls are asked for this one at most. */
-  readonly #info: ConnectionInfo;
-  #values: Map<symbol, unknown> | undefined;
+  [id: symbol]: unknown;
 
   constructor(call: unknown, info: ConnectionInfo) {
     this[CALL] = call;
-    this.#info = info;
+    this[connectionInfo.id] = info;
   }
 
   get<T>(key: ContextKey<T>): T {
-    if (this.#values === undefined) return key.id === connectionInfo.id ? (this.#info as T) : key.defaultValue;
-    return this.#values.has(key.id) ? (this.#values.get(key.id) as T) : key.defaultValue;
+    return key.id in this ? (this[key.id] as T) : key.defaultValue;
   }
 
   set<T>(key: ContextKey<T>, value: T): this {
-    this.#own().set(key.id, value);
+    this[key.id] = value;
     return this;
   }
 
   delete(key: ContextKey<unknown>): this {
-    this.#own().delete(key.id);
+    delete this[key.id];
     return this;
-  }
-
-  #own(): Map<symbol, unknown> {
-    this.#values ??= new Map<symbol, unknown>([[connectionInfo.id, this.#info]]);
-    return this.#values;
   }
 }

@@ -51,8 +51,8 @@ export class StreamCall extends Call implements CodecCall {
     try {
       const timeoutMs =
         this.protocol === "connect"
-          ? parseConnectTimeout(headers.get("connect-timeout-ms"))
-          : parseGrpcTimeout(headers.get("grpc-timeout"));
+          ? parseConnectTimeout(headers.lookup("connect-timeout-ms"))
+          : parseGrpcTimeout(headers.lookup("grpc-timeout"));
       if (timeoutMs !== undefined && timeoutMs > this.entry.refuseTimeoutAboveMs) {
         throw timeoutRefused(timeoutMs, this.entry.refuseTimeoutAboveMs);
       }

@@ -11,7 +11,7 @@ export const connectGetCodec: UnaryCodec = {
 
   begin(call) {
     const query = queryOf(call);
-    call.acceptedCompressions = call.exchange.headers.get("accept-encoding");
+    call.acceptedCompressions = call.exchange.headers.lookup("accept-encoding");
     requireVersion(call, query.get("connect"), "connect=v1");
     call.requestCompression = call.entry.compressions.ofRequest(query.get("compression"), "accept-encoding");
   },

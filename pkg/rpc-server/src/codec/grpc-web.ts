@@ -23,7 +23,7 @@ const OK = envelope(TRAILERS, Buffer.from("grpc-status: 0\r\n"));
 export const grpcWebCodec: UnaryCodec = {
   protocol: "grpc-web",
   contentType: ({ name }) => (name === "proto" ? "application/grpc-web+proto" : "application/grpc-web+json"),
-  timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.get("grpc-timeout")),
+  timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.lookup("grpc-timeout")),
   begin: beginEnveloped,
   checkBody,
   maxBodyBytes: ({ entry }) => PREFIX_BYTES + entry.readMaxBytes + EXCESS_BYTES,
@@ -54,7 +54,7 @@ function respond(call: CodecCall, { bytes, encoding }: Enveloped): void {
 
 function trailersOf(call: CodecCall): Buffer {
   const { responseTrailer } = call;
-  if (responseTrailer.list.length === 0) return OK;
+  if (responseTrailer.lines === 0) return OK;
   const trailers: AnswerHead = ["grpc-status", "0"];
   appendMetadata(call, trailers, responseTrailer);
   return encodeTrailers(trailers);

@@ -19,7 +19,7 @@ const OK: AnswerTrailers = { "grpc-status": "0" };
 export const grpcCodec: UnaryCodec = {
   protocol: "grpc",
   contentType: ({ name }) => (name === "proto" ? "application/grpc+proto" : "application/grpc+json"),
-  timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.get("grpc-timeout")),
+  timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.lookup("grpc-timeout")),
   begin: beginEnveloped,
   checkBody,
   maxBodyBytes: ({ entry }) => PREFIX_BYTES + entry.readMaxBytes + EXCESS_BYTES,
@@ -50,7 +50,7 @@ function respond(call: CodecCall, { bytes, encoding }: Enveloped): void {
 
 function trailersOf(call: CodecCall): AnswerTrailers {
   const { responseTrailer } = call;
-  if (responseTrailer.list.length === 0) return OK;
+  if (responseTrailer.lines === 0) return OK;
   const trailers: Record<string, string | string[]> = Object.assign(Object.create(null), OK);
   addTrailers(call, trailers, responseTrailer);
   return trailers;
@@ -59,6 +59,6 @@ function trailersOf(call: CodecCall): AnswerTrailers {
 /** What gRPC and gRPC-Web say about compression in a request's headers. */
 export function beginEnveloped(call: CodecCall): void {
   const { headers } = call.exchange;
-  call.acceptedCompressions = headers.get("grpc-accept-encoding");
-  call.requestCompression = call.entry.compressions.ofRequest(headers.get("grpc-encoding"), "grpc-accept-encoding");
+  call.acceptedCompressions = headers.lookup("grpc-accept-encoding");
+  call.requestCompression = call.entry.compressions.ofRequest(headers.lookup("grpc-encoding"), "grpc-accept-encoding");
 }

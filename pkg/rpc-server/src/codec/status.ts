@@ -18,7 +18,11 @@ export function statusHeaders(error: ConnectError): readonly string[] {
     bare.details = [];
     setTrailerStatus(headers, bare);
   }
-  return headers.list;
+  const flat: string[] = [];
+  headers.each((name, value) => {
+    flat.push(name, value);
+  });
+  return flat;
 }
 
 /** The metadata that goes with an error; not what another server has sent, which is for us alone, as in connect-es. */

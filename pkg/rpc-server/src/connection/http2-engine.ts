@@ -78,7 +78,7 @@ export function createHttp2Engine(
     stream.on("error", ignoreError);
     const connection = (stream.session as SessionWithConnection | undefined)?.[CONNECTION];
     if (connection === undefined) return;
-    onExchange(new Http2Exchange(connection, stream, { byName, raw }));
+    onExchange(new Http2Exchange(connection, stream, byName, raw));
   });
 
   function checkSession(session: Session, nowMs: number): void {

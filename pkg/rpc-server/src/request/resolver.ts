@@ -55,7 +55,8 @@ const parsed = new Map<string, ContentType | undefined>();
 const MAX_PARSED = 100;
 
 function contentTypeOf(header: string): ContentType | undefined {
-  if (parsed.has(header)) return parsed.get(header);
+  const known = parsed.get(header);
+  if (known !== undefined || parsed.has(header)) return known;
   const contentType = parseContentType(header);
   if (parsed.size < MAX_PARSED) parsed.set(header, contentType);
   return contentType;
@@ -90,7 +91,7 @@ export function createRpcResolver(entries: ReadonlyMap<string, MethodEntry>): Re
     const { target, method } = exchange;
     const query = target.indexOf("?");
     const path = query < 0 ? target : target.slice(0, query);
-    const header = exchange.headers.get("content-type");
+    const header = exchange.headers.lookup("content-type");
     const contentType = header === null ? undefined : contentTypeOf(header);
     const entry = entries.get(path);
     if (entry === undefined) return unknownMethod(contentType, path);
