@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const LOWER_CASE_TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 /** What the Fetch standard takes off both ends of a value, and what it refuses in one. */
-const EDGE_WHITESPACE = /^[\t\n\r ]+|[\t\n\r ]+$/g;
+const WHITESPACE: ReadonlySet<string | undefined> = new Set(["\t", "\n", "\r", " "]);
 const REFUSED_IN_VALUE = /[\0\n\r\u0100-\uffff]/;
 
 /**
@@ -127,7 +127,16 @@ function normalizeName(name: string): string {
 }
 
 function normalizeValue(value: unknown): string {
-  const normal = String(value).replace(EDGE_WHITESPACE, "");
+  const normal = trim(String(value));
   if (REFUSED_IN_VALUE.test(normal)) throw new TypeError(`${JSON.stringify(value)} is not a valid header value`);
   return normal;
+}
+
+/** Not by an expression: on white space within, it would look for the end from each of its characters. */
+function trim(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (WHITESPACE.has(value[start])) start++;
+  while (end > start && WHITESPACE.has(value[end - 1])) end--;
+  return start === 0 && end === value.length ? value : value.slice(start, end);
 }
