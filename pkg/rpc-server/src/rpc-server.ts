@@ -72,7 +72,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     observers: joinObservers(settings.observers, settings.onError),
     deadlines: new Deadlines(),
     running: new Set(),
-    mapError: settings.mapError,
+    mapError: guardMapError(settings),
     onError: settings.onError,
   };
   const entries = compileRoutes(settings.routes, {
@@ -167,6 +167,18 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
       return draining;
     },
     close,
+  };
+}
+
+/** What mapError throws must not end the process: the error stays as it was then. */
+function guardMapError({ mapError, onError }: Settings): Settings["mapError"] {
+  return (error) => {
+    try {
+      return mapError(error);
+    } catch (failure) {
+      onError(failure);
+      return error;
+    }
   };
 }
 

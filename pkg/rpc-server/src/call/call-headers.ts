@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 /** Source: RFC 9110, 5.6.2 (token). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** What the Fetch standard takes off both ends of a value, and what it refuses in one. */
-const EDGE_WHITESPACE = /^[\t\n\r ]+|[\t\n\r ]+$/g;
+const WHITESPACE: ReadonlySet<string | undefined> = new Set(["\t", "\n", "\r", " "]);
 const REFUSED_IN_VALUE = /[\0\n\r\u0100-\uffff]/;
 
 /**
@@ -25,6 +25,11 @@ export class CallHeaders implements Headers {
   each(visit: (name: string, value: string) => void): void {
     const list = this.#list;
     for (let i = this.#start; i < list.length; i += 2) visit(list[i] as string, list[i + 1] as string);
+  }
+
+  /** Names and values in turn, as they were added. */
+  flat(): string[] {
+    return this.#list.slice(this.#start);
   }
 
   /** How many lines there are; a name may have several. */
@@ -151,7 +156,16 @@ function normalizeName(name: string): string {
 }
 
 function normalizeValue(value: unknown): string {
-  const normal = String(value).replace(EDGE_WHITESPACE, "");
+  const normal = trim(String(value));
   if (REFUSED_IN_VALUE.test(normal)) throw new TypeError(`${JSON.stringify(value)} is not a valid header value`);
   return normal;
+}
+
+/** Not by an expression: on white space within, it would look for the end from each of its characters. */
+function trim(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (WHITESPACE.has(value[start])) start++;
+  while (end > start && WHITESPACE.has(value[end - 1])) end--;
+  return start === 0 && end === value.length ? value : value.slice(start, end);
 }

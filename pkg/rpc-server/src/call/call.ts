@@ -3,7 +3,7 @@ import type { ConnectError, ContextValues } from "@connectrpc/connect";
 import type { Exchange, RequestSink } from "../connection/exchange.ts";
 import { CallHeaders } from "./call-headers.ts";
 import type { Deadlines, Expiring } from "./deadlines.ts";
-import { bodyLate, clientGone, deadlineExceeded, shuttingDown, toConnectError } from "./errors.ts";
+import { bodyLate, clientGone, deadlineExceeded, isTooMuchHeld, shuttingDown, toConnectError } from "./errors.ts";
 import { CallContextValues } from "./intercepted-call.ts";
 import type { MethodEntry } from "./method-entry.ts";
 import type { ObservedCall, Observers } from "./observer.ts";
@@ -86,6 +86,12 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
   /** How long the call may still take, in milliseconds; undefined when it has no deadline. Below 0 when it is over. */
   remainingMs(): number | undefined {
     return this.expiresMs === Number.POSITIVE_INFINITY ? undefined : this.expiresMs - performance.now();
+  }
+
+  /** The same in whole milliseconds, which handlers may pass on: headers take no fractions. */
+  protected wholeMs(): number | undefined {
+    const remainingMs = this.remainingMs();
+    return remainingMs === undefined ? undefined : Math.ceil(remainingMs);
   }
 
   /** Begins the call: reads its request, and runs its handler. */
@@ -173,10 +179,19 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
       this.writeError(error);
     } catch (failure) {
       // Not even an error can be written: the client at least learns that there is no answer.
-      this.host.onError(failure);
+      if (!isTooMuchHeld(failure)) this.host.onError(failure);
       this.exchange.cut();
     }
     this.finish(error);
+  }
+
+  /**
+   * What the client is told of what interceptors and handler have thrown. When it is nothing but what ended the call from
+   * outside, which they did not put in their words, it is the server's own.
+   */
+  protected toTold(error: unknown, endedBy: unknown): ConnectError {
+    const told = toConnectError(error);
+    return error !== undefined && error === endedBy ? this.host.mapError(told) : told;
   }
 
   protected abstract writeError(error: ConnectError): void;

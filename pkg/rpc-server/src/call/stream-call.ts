@@ -4,7 +4,7 @@ import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/conn
 import type { CodecCall } from "../codec/codec.ts";
 import type { MessageFormat } from "../codec/message-format.ts";
 import { appendStreamHeaders, streamTrailers } from "../codec/metadata.ts";
-import { failStream } from "../codec/stream-error.ts";
+import { failStream, readEndOfStream } from "../codec/stream-error.ts";
 import { parseConnectTimeout, parseGrpcTimeout } from "../codec/timeout.ts";
 import type { AnswerHead, Exchange } from "../connection/exchange.ts";
 import type { Resolution } from "../request/resolver.ts";
@@ -35,6 +35,7 @@ export class StreamCall extends Call implements CodecCall {
   #hasBegun = false;
   #wake: (() => void) | undefined;
   #stopWriting: ((reason: unknown) => void) | undefined;
+  #lastPart: Uint8Array | undefined;
   /** What the interceptors let through to the client. */
   #outcome: ConnectError | undefined;
 
@@ -167,10 +168,14 @@ export class StreamCall extends Call implements CodecCall {
       // Trailers-Only: in one frame, since a client whose request is refused may stop listening after the first.
       this.exchange.respond([...head, ...Object.entries(trailers() ?? {}).flat()]);
     } else if (!first.done && this.protocol !== "grpc" && isEndOfStream(first.value)) {
+      this.#lastPart = first.value;
       this.exchange.respond(head, first.value);
     } else {
       this.exchange.begin(head);
-      for (let part = first; !part.done; part = await parts.next()) await this.#write(part.value);
+      for (let part = first; !part.done; part = await parts.next()) {
+        this.#lastPart = part.value;
+        await this.#write(part.value);
+      }
       this.exchange.end(trailers());
     }
   }
@@ -187,6 +192,8 @@ export class StreamCall extends Call implements CodecCall {
   #statusOf({ status, trailer }: UniversalServerResponse): ConnectError | undefined {
     const code = Number(trailer?.get("grpc-status") ?? 0);
     if (code !== 0) return new ConnectError(decodeURIComponent(trailer?.get("grpc-message") ?? ""), code);
+    const ended = this.#lastPart === undefined ? undefined : readEndOfStream(this.protocol, this.#lastPart);
+    if (ended !== undefined) return ended;
     return status === 200 ? undefined : new ConnectError(`HTTP status ${status}`, Code.Unknown);
   }
 
@@ -235,24 +242,27 @@ export class StreamCall extends Call implements CodecCall {
     const { observers } = this.host;
     try {
       const response = await next({ ...request, message: tap(request.message, () => observers.received(this)) });
-      return { ...response, message: this.#observeEnd(tap(response.message, () => observers.sent(this))) };
+      if (!response.stream) throw new ConnectError("a streaming call was answered as a unary one", Code.Internal);
+      const sent = tap(response.message, () => observers.sent(this));
+      return { ...response, message: this.#observeEnd(sent, request.signal) };
     } catch (error) {
-      throw this.#noteOutcome(error);
+      throw this.#noteOutcome(error, request.signal);
     }
   }
 
-  async *#observeEnd<T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
+  async *#observeEnd<T>(messages: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
     try {
       yield* messages;
     } catch (error) {
-      throw this.#noteOutcome(error);
+      throw this.#noteOutcome(error, signal);
     }
   }
 
-  #noteOutcome(error: unknown): ConnectError {
+  #noteOutcome(error: unknown, signal: AbortSignal): ConnectError {
     // What a write failed with once the call was over is not why it was over.
     const isCause = error instanceof ConnectError || this.endedBy === undefined;
-    this.#outcome = toConnectError(isCause ? error : this.endedBy);
+    // The signal's reason, since connect-es has a timer of its own for the deadline, which may be the first.
+    this.#outcome = this.toTold(isCause ? error : this.endedBy, signal.aborted ? signal.reason : this.endedBy);
     return this.#outcome;
   }
 }

@@ -92,7 +92,7 @@ export class UnaryCall extends Call implements CodecCall, InterceptedCall {
       protocolName: this.protocol,
       url: this.#url(),
       signal: request.signal,
-      timeoutMs: this.expiresMs === Number.POSITIVE_INFINITY ? NO_TIMEOUT : () => this.remainingMs(),
+      timeoutMs: this.expiresMs === Number.POSITIVE_INFINITY ? NO_TIMEOUT : () => this.wholeMs(),
       requestHeader: request.header,
       responseHeader: this.responseHeader,
       responseTrailer: this.responseTrailer,
@@ -133,7 +133,7 @@ export class UnaryCall extends Call implements CodecCall, InterceptedCall {
     try {
       await this.guard(gate(this.contextFor(this.#request(undefined))));
     } catch (error) {
-      this.fail(toConnectError(error));
+      this.fail(this.toTold(error, this.endedBy));
     }
     this.#isHandling = false;
     if (!this.hasEnded) this.exchange.read(this, true);
@@ -149,7 +149,7 @@ export class UnaryCall extends Call implements CodecCall, InterceptedCall {
       const answered = this.#answer(await chain(this.#request(message)));
       if (answered !== undefined) await answered;
     } catch (error) {
-      this.fail(toConnectError(error));
+      this.fail(this.toTold(error, this.endedBy));
     }
   }
 
@@ -176,6 +176,8 @@ export class UnaryCall extends Call implements CodecCall, InterceptedCall {
 
   /** Ends the call with an error of the server's own. */
   #refuse(error: unknown): void {
+    // First, for the answer needs room too.
+    this.#letGo();
     this.fail(this.host.mapError(toConnectError(error)));
   }
 

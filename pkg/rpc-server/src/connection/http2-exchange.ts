@@ -106,7 +106,11 @@ export class Http2Exchange extends BaseExchange {
     const stream = this.#stream;
     const byName = this.#byName as ConstructorParameters<typeof Http2ServerRequest>[1];
     const request = new Http2ServerRequest(stream, byName, {}, this.#raw);
-    return { request, response: new Http2ServerResponse(stream) };
+    const response = new Http2ServerResponse(stream);
+    for (let i = 0; i < this.commonHeaders.length; i += 2) {
+      response.appendHeader(this.commonHeaders[i] as string, this.commonHeaders[i + 1] as string);
+    }
+    return { request, response };
   }
 
   sayContinue(): void {

@@ -43,7 +43,12 @@ export function createRequestHandler(parts: RequestHandlerParts): (exchange: Exc
     if (resolved !== undefined) return startCall(exchange, resolved);
     if (fallback === undefined) return refuse(exchange, NOT_FOUND, host.observers);
     const { request, response } = exchange.toNode();
-    fallback(request, response);
+    try {
+      fallback(request, response);
+    } catch (error) {
+      host.onError(error);
+      exchange.cut();
+    }
   };
 }
 

@@ -48,7 +48,8 @@ interface ContentType {
 
 const GRPC = /^application\/grpc(-web(-text)?)?(?:\+(proto|json))?$/;
 const CONNECT = /^application\/(connect\+)?(proto|json)$/;
-const PARAMETERS = /^(?:\s*;\s*(?:charset\s*=\s*"?utf-?8"?|(?!charset)[\w-]+\s*=\s*"?[^";]*"?)\s*)*$/;
+/** One parameter: no two parts of it can take the same characters, so a long header is refused as soon as a short one. */
+const PARAMETER = /^([\w-]+)=(?:"([^"]*)"|([^\s"]*))$/;
 
 /** Content types come in a handful of spellings: each is parsed once. What else clients may invent is not kept. */
 const parsed = new Map<string, ContentType | undefined>();
@@ -63,10 +64,11 @@ function contentTypeOf(header: string): ContentType | undefined {
 }
 
 function parseContentType(header: string): ContentType | undefined {
-  const lower = header.trim().toLowerCase();
-  const at = lower.search(/\s*;|$/);
-  if (!PARAMETERS.test(lower.slice(at))) return undefined;
-  const type = lower.slice(0, at);
+  const [type = "", ...parameters] = header
+    .toLowerCase()
+    .split(";")
+    .map((part) => part.trim());
+  if (!parameters.every(isParameter)) return undefined;
   const [isGrpc, web, text, grpcFormat = "proto"] = GRPC.exec(type) ?? [];
   if (isGrpc !== undefined) {
     const format = grpcFormat as MessageFormat["name"];
@@ -77,6 +79,12 @@ function parseContentType(header: string): ContentType | undefined {
   if (isConnect === undefined) return undefined;
   const format = connectFormat as MessageFormat["name"];
   return { type, protocol: "connect", isStream: stream !== undefined, format, isText: false };
+}
+
+/** Any that is well-formed, but another charset than UTF-8. Source: RFC 9110, 5.6.6 and 8.3. */
+function isParameter(text: string): boolean {
+  const [found, name, quoted, plain = quoted] = PARAMETER.exec(text) ?? [];
+  return found !== undefined && (name !== "charset" || plain === "utf-8" || plain === "utf8");
 }
 
 const CODECS: Readonly<Record<Protocol, UnaryCodec>> = {
