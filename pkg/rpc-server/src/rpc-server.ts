@@ -6,9 +6,8 @@ import { Deadlines } from "./call/deadlines.ts";
 import { joinObservers } from "./call/observer.ts";
 import { compileRoutes } from "./call/router.ts";
 import { StreamCall } from "./call/stream-call.ts";
-import type { BaseExchange } from "./connection/base-exchange.ts";
 import { ByteBudget } from "./connection/byte-budget.ts";
-import { formatPeer } from "./connection/connection.ts";
+import { formatPeer, type TimedExchange } from "./connection/connection.ts";
 import { createConnections } from "./connection/connections.ts";
 import { createHttp1Engine } from "./connection/http1-engine.ts";
 import { createHttp2Engine } from "./connection/http2-engine.ts";
@@ -64,7 +63,7 @@ const CHECK_INTERVAL_MS = 1_000;
  */
 export function createRpcServer(options: RpcServerOptions): RpcServer {
   const settings = withDefaults(options);
-  const exchanges = new LiveSet<BaseExchange>();
+  const exchanges = new LiveSet<TimedExchange>();
   const { maxBufferBytes, maxConnectionBufferBytes } = settings;
   const budget = new ByteBudget(maxBufferBytes);
   const state = { exchanges, budget, maxConnectionBufferBytes, nowMs: performance.now() };

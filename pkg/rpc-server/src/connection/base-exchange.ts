@@ -1,14 +1,7 @@
 import type { CallHeaders } from "../call/call-headers.ts";
 import { tooMuchHeld } from "../call/errors.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, ExchangeLimits, TimedExchange } from "./connection.ts";
 import type { AnswerHead, AnswerTrailers, Exchange, NodeRequest, NodeResponse, RequestSink } from "./exchange.ts";
-
-/** How long the parts of an exchange may take, in milliseconds, and how slow a body may be. */
-export interface ExchangeLimits {
-  readonly bodyTimeoutMs: number;
-  readonly minBodyBytesPerSecond: number;
-  readonly sendTimeoutMs: number;
-}
 
 /** Larger answers are written in slices, each when the one before is out: so it shows whether the client reads. */
 export const SLICE_BYTES = 64 * 1024;
@@ -20,7 +13,7 @@ const LINGER_WHEN_LATE_MS = 1_000;
 const RATE_GRACE_MS = 5_000;
 
 /** What exchanges of both versions of HTTP have in common: who reads, what is held, what takes too long. */
-export abstract class BaseExchange implements Exchange {
+export abstract class BaseExchange implements Exchange, TimedExchange {
   readonly connection: Connection;
   abstract readonly httpVersion: "1.0" | "1.1" | "2";
   abstract readonly method: string;

@@ -1,13 +1,25 @@
 import type { Socket } from "node:net";
 import type { LiveSet } from "../live-set.ts";
 import type { ConnectionInfo } from "../request/connection-info.ts";
-import type { BaseExchange } from "./base-exchange.ts";
 import { ByteBudget } from "./byte-budget.ts";
+
+/** How long the parts of an exchange may take, in milliseconds, and how slow a body may be. */
+export interface ExchangeLimits {
+  readonly bodyTimeoutMs: number;
+  readonly minBodyBytesPerSecond: number;
+  readonly sendTimeoutMs: number;
+}
+
+/** What the server looks at every now and then. */
+export interface TimedExchange {
+  /** Ends what takes longer than it may. `nowMs` as of `performance.now()`. */
+  checkTimes(nowMs: number, limits: ExchangeLimits): void;
+}
 
 /** What all connections of a server share. */
 export interface ServerState {
   /** Every exchange that is open. */
-  readonly exchanges: LiveSet<BaseExchange>;
+  readonly exchanges: LiveSet<TimedExchange>;
   /** Of the process. */
   readonly budget: ByteBudget;
   readonly maxConnectionBufferBytes: number;
@@ -48,12 +60,12 @@ export class Connection {
     return this.#server.nowMs;
   }
 
-  opened(exchange: BaseExchange): void {
+  opened(exchange: TimedExchange): void {
     this.#open++;
     this.#server.exchanges.add(exchange);
   }
 
-  closed(exchange: BaseExchange): void {
+  closed(exchange: TimedExchange): void {
     if (!this.#server.exchanges.delete(exchange)) return;
     this.#open--;
     if (this.#open > 0) return;

@@ -63,8 +63,9 @@ export function createHttp1Engine(
 
   /** An error must not end up in the middle of an answer. */
   function hasBegunAnswer(connection: Connection | undefined): boolean {
+    if (connection === undefined || connection.isIdle) return false;
     for (const exchange of state.exchanges) {
-      if (exchange.connection === connection && exchange instanceof Http1Exchange && exchange.hasBegun) return true;
+      if (exchange instanceof Http1Exchange && exchange.connection === connection && exchange.hasBegun) return true;
     }
     return false;
   }

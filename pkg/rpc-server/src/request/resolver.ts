@@ -52,14 +52,14 @@ const CONNECT = /^application\/(connect\+)?(proto|json)$/;
 const PARAMETER = /^([\w-]+)=(?:"([^"]*)"|([^\s"]*))$/;
 
 /** Content types come in a handful of spellings: each is parsed once. What else clients may invent is not kept. */
-const parsed = new Map<string, ContentType | undefined>();
+const parsed = new Map<string, ContentType>();
 const MAX_PARSED = 100;
 
 function contentTypeOf(header: string): ContentType | undefined {
   const known = parsed.get(header);
-  if (known !== undefined || parsed.has(header)) return known;
+  if (known !== undefined) return known;
   const contentType = parseContentType(header);
-  if (parsed.size < MAX_PARSED) parsed.set(header, contentType);
+  if (contentType !== undefined && parsed.size < MAX_PARSED) parsed.set(header, contentType);
   return contentType;
 }
 
