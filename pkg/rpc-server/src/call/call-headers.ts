@@ -60,6 +60,13 @@ export class CallHeaders implements Headers {
     this.#remove(normalizeName(name), 0);
   }
 
+  /** Takes over others' names and values in place of its own. */
+  assign(headers: Headers): void {
+    if (headers === this) return;
+    const list = headers instanceof CallHeaders ? headers.list : [...headers].flat();
+    this.#list.splice(0, this.#list.length, ...list);
+  }
+
   getSetCookie(): string[] {
     return this.#list.filter((_, i) => i % 2 === 1 && this.#list[i - 1] === "set-cookie");
   }
