@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
 import type { InterceptedCall } from "./intercepted-call.ts";
 
@@ -11,6 +12,8 @@ export class HandlerOutput implements AsyncIterableIterator<Message, undefined> 
   #iterator: AsyncIterator<Init> | undefined;
   #reject: ((error: unknown) => void) | undefined;
   #endedBy: unknown;
+  /** Where interceptors have called the handler, so that it cleans up there too. */
+  readonly #inContext = AsyncLocalStorage.snapshot();
 
   constructor(desc: DescMessage, source: AsyncIterable<Init>, call: InterceptedCall) {
     this.#desc = desc;
@@ -54,6 +57,6 @@ export class HandlerOutput implements AsyncIterableIterator<Message, undefined> 
     this.#endedBy = error;
     this.#reject?.(error);
     // Not awaited: a handler that is busy takes the return only when it gets to it.
-    this.#iterator?.return?.().catch(() => {});
+    this.#inContext(() => this.#iterator?.return?.().catch(() => {}));
   }
 }

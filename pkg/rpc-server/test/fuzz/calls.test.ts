@@ -48,8 +48,7 @@ function decode(message: Uint8Array): EchoRequest | undefined {
   }
 }
 
-// Fails on connect-node: it answers OK when a truncated envelope follows a whole one.
-test.fails("one whole envelope with a request in it is answered OK, any other body with an error", async () => {
+test("one whole envelope with a request in it is answered OK, any other body with an error", async () => {
   const envelopes = fc.array(
     fc.record({
       message,
