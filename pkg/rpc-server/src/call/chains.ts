@@ -1,9 +1,22 @@
-import { create, type DescMethodStreaming, type DescMethodUnary, type Message } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMethod,
+  type DescMethodStreaming,
+  type DescMethodUnary,
+  type Message,
+} from "@bufbuild/protobuf";
 import type { Interceptor, StreamRequest, StreamResponse, UnaryRequest, UnaryResponse } from "@connectrpc/connect";
 import { moreThanOneMessage, noMessage } from "../codec/envelope.ts";
 import { HandlerOutput } from "./handler-output.ts";
 import { CALL, type InterceptedCall } from "./intercepted-call.ts";
-import type { MethodImplementation } from "./method-entry.ts";
+
+/** connect-es's implementation of a method, bound to its service. */
+export interface MethodImplementation {
+  readonly kind: DescMethod["methodKind"];
+  readonly method: DescMethod;
+  // biome-ignore lint/suspicious/noExplicitAny: each method has its own types, which its descriptor checks.
+  readonly impl: (...args: any[]) => any;
+}
 
 /** Interceptors around an implementation. */
 export type UnaryChain = (request: UnaryRequest) => Promise<UnaryResponse>;

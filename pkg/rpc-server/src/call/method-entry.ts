@@ -4,16 +4,8 @@ import type { ConnectRouterOptions, HandlerContext, Interceptor } from "@connect
 import type { CodecMethod } from "../codec/codec.ts";
 import { Compressions, compressions } from "../codec/compression.ts";
 import { createJsonFormat, createProtoFormat } from "../codec/message-format.ts";
-import { composeStream, composeUnary, type StreamChain, type UnaryChain } from "./chains.ts";
+import { composeStream, composeUnary, type MethodImplementation, type StreamChain, type UnaryChain } from "./chains.ts";
 import type { ObservedCall } from "./observer.ts";
-
-/** connect-es's implementation of a method, bound to its service. */
-export interface MethodImplementation {
-  readonly kind: DescMethod["methodKind"];
-  readonly method: DescMethod;
-  // biome-ignore lint/suspicious/noExplicitAny: each method has its own types, which its descriptor checks.
-  readonly impl: (...args: any[]) => any;
-}
 
 /** How long calls of a method may take, in milliseconds. */
 export interface MethodTimeouts {

@@ -1,7 +1,8 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { type ConnectRouter, type ConnectRouterOptions, createServiceImplSpec } from "@connectrpc/connect";
 import { createMethodUrl } from "@connectrpc/connect/protocol";
-import { createMethodEntry, type EntryDefaults, type MethodEntry, type MethodImplementation } from "./method-entry.ts";
+import type { MethodImplementation } from "./chains.ts";
+import { createMethodEntry, type EntryDefaults, type MethodEntry } from "./method-entry.ts";
 
 /**
  * Calls `routes` with a router that has connect-es's interface, and compiles what it registers: entries by path.

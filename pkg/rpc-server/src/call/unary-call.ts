@@ -46,6 +46,8 @@ export class UnaryCall extends HandledCall<UnaryCodec> {
   }
 
   protected writeError(error: ConnectError): void {
+    // First, so that there is room for the error when there was none for the body.
+    this.#letGo();
     this.codec.fail(this, error);
   }
 
