@@ -8,6 +8,8 @@ import type { AnswerHead } from "../connection/exchange.ts";
 
 /** Messages that are ready together are written together, up to here. */
 const COALESCE_BYTES = 16 * 1024;
+/** So many at most: a handler that always has another one must not keep others from their turn for long. */
+const COALESCE_MESSAGES = 500;
 const MIN_ROOM_BYTES = 1024;
 /** While a write is longer, no other message is taken. */
 const LONG_WRITE_BYTES = 64 * 1024;
@@ -27,6 +29,7 @@ export class AnswerWriter {
   /** Envelopes to be written, and room for more of them. */
   #pending: Buffer = EMPTY;
   #pendingBytes = 0;
+  #pendingMessages = 0;
   #isScheduled = false;
   #writingBytes = 0;
   #room: PromiseWithResolvers<void> | undefined;
@@ -110,7 +113,7 @@ export class AnswerWriter {
     if (this.#isStopped) return undefined;
     this.#call.exchange.hold(PREFIX_BYTES + payload.length);
     this.#append(flags, payload);
-    if (this.#pendingBytes >= COALESCE_BYTES) this.#flush();
+    if (this.#isFull()) this.#flush();
     else if (!this.#isScheduled && this.#writingBytes === 0) {
       this.#isScheduled = true;
       process.nextTick(flushScheduled, this);
@@ -122,6 +125,7 @@ export class AnswerWriter {
 
   #append(flags: number, payload: Uint8Array): void {
     const at = this.#pendingBytes;
+    this.#pendingMessages++;
     this.#pendingBytes += PREFIX_BYTES + payload.length;
     if (at === 0) {
       this.#pending = envelope(flags, payload);
@@ -151,6 +155,7 @@ export class AnswerWriter {
     const bytes = this.#pending.subarray(0, this.#pendingBytes);
     this.#writingBytes = this.#pendingBytes;
     this.#pendingBytes = 0;
+    this.#pendingMessages = 0;
     this.#pending = EMPTY;
     exchange.write(bytes, this.#onWritten);
   }
@@ -164,8 +169,12 @@ export class AnswerWriter {
     this.#room = undefined;
   };
 
+  #isFull(): boolean {
+    return this.#pendingBytes >= COALESCE_BYTES || this.#pendingMessages >= COALESCE_MESSAGES;
+  }
+
   #hasRoom(): boolean {
-    return this.#pendingBytes < COALESCE_BYTES && this.#writingBytes <= LONG_WRITE_BYTES;
+    return !this.#isFull() && this.#writingBytes <= LONG_WRITE_BYTES;
   }
 
   #head(hasMessages: boolean): AnswerHead {
