@@ -33,10 +33,13 @@ export class AnswerWriter {
   #isScheduled = false;
   #writingBytes = 0;
   #room: PromiseWithResolvers<void> | undefined;
+  readonly #onBroken: (error: unknown) => void;
 
-  constructor(call: CodecCall, codec: StreamCodec) {
+  /** `onBroken` hears of an answer that cannot be begun. */
+  constructor(call: CodecCall, codec: StreamCodec, onBroken: (error: unknown) => void) {
     this.#call = call;
     this.#codec = codec;
+    this.#onBroken = onBroken;
   }
 
   /** Whether the client has yet to take what was written. */
@@ -89,7 +92,6 @@ export class AnswerWriter {
 
   #respond(body: Buffer, { trailers }: StreamEnd, messageBytes: number, isError: boolean): void {
     const { exchange } = this.#call;
-    this.#hasBegun = true;
     const head = this.#head(messageBytes > 0);
     if (body.length > 0) {
       exchange.release(messageBytes);
@@ -101,6 +103,7 @@ export class AnswerWriter {
       exchange.begin(head);
       exchange.end(trailers);
     }
+    this.#hasBegun = true;
   }
 
   #finish(body: Buffer, { trailers }: StreamEnd): void {
@@ -150,7 +153,11 @@ export class AnswerWriter {
     const { exchange } = this.#call;
     if (!this.#hasBegun) {
       this.#hasBegun = true;
-      exchange.begin(this.#head(true));
+      try {
+        exchange.begin(this.#head(true));
+      } catch (error) {
+        return this.#onBroken(error);
+      }
     }
     const bytes = this.#pending.subarray(0, this.#pendingBytes);
     this.#writingBytes = this.#pendingBytes;

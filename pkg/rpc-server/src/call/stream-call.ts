@@ -16,7 +16,10 @@ export class StreamCall extends HandledCall<StreamCodec> {
   constructor(host: CallHost, exchange: Exchange, parts: CallParts<StreamCodec>) {
     super(host, exchange, parts);
     this.#messages = new RequestMessages(this);
-    this.#writer = new AnswerWriter(this, parts.codec);
+    this.#writer = new AnswerWriter(this, parts.codec, (error) => {
+      host.onError(error);
+      exchange.cut();
+    });
   }
 
   data(chunk: Buffer): void {
