@@ -156,7 +156,8 @@ export class AnswerWriter {
       try {
         exchange.begin(this.#head(true));
       } catch (error) {
-        return this.#onBroken(error);
+        this.#onBroken(error);
+        return;
       }
     }
     const bytes = this.#pending.subarray(0, this.#pendingBytes);
