@@ -109,6 +109,6 @@ unique within its \`domain\`, or by the code; texts are for people and change. A
 \`internal/pkg/middleware/errors.ts\` has the one table from error to code.`,
   ...sections,
   `## Of every service\n\n${table(HEAD, rows(shared))}`,
-  `## Of the server\n\nWhat ends a call before or beside its handler. A request that is refused before any interceptor runs (an unknown
-path, a message too large or unreadable) has the code without the details.\n\n${table(HEAD, rows(ofTheServer))}`,
+  `## Of the server\n\nWhat ends a call before or beside its handler. A request that is no call (an unknown path or content type, the wrong
+HTTP method) has a status alone: [pkg/rpc-server](../pkg/rpc-server/README.md#what-bad-input-gets).\n\n${table(HEAD, rows(ofTheServer))}`,
 ]);

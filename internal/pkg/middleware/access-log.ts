@@ -37,7 +37,7 @@ export function createAccessLog(
 ): CallObserver {
   return {
     end(call, error) {
-      const level = QUIET_SERVICES.test(call.service) ? "debug" : levelOf(error);
+      const level = QUIET_SERVICES.test(call.service) ? "debug" : levelOf(call, error);
       const isSampled = !error && sampling < 1;
       if (!logger.isLevelEnabled(level) || (isSampled && random() >= sampling)) return;
       const line = {
@@ -63,8 +63,9 @@ function logOnBehalfOf(call: ObservedCall, log: () => void): void {
   else runInRequestContext({ requestId }, log);
 }
 
-function levelOf(error: ConnectError | undefined): "error" | "warn" | "info" {
-  if (!error) return "info";
+function levelOf(call: ObservedCall, error: ConnectError | undefined): "error" | "warn" | "info" {
+  // What is not even a call, anybody on the network can send.
+  if (!error || call.protocol === "http") return "info";
   if (ERRORS.has(error.code)) return "error";
   return WARNINGS.has(error.code) ? "warn" : "info";
 }

@@ -75,6 +75,7 @@ test("failures are counted by the name that gRPC gives their code, and timed too
     `grpc_server_handled_total{${labels},grpc_code="NotFound"} 2`,
     `grpc_server_handled_total{${labels},grpc_code="DeadlineExceeded"} 1`,
     `grpc_server_msg_received_total{${labels}} 3`,
+    `grpc_server_msg_sent_total{${labels}} 0`,
     `grpc_server_handling_seconds_count{${labels}} 3`,
   ]);
 });

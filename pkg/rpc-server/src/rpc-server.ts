@@ -65,12 +65,13 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   const settings = withDefaults(options);
   const exchanges = new LiveSet<BaseExchange>();
   const { maxBufferBytes, maxConnectionBufferBytes } = settings;
-  const state = { exchanges, budget: new ByteBudget(maxBufferBytes), maxConnectionBufferBytes };
+  const budget = new ByteBudget(maxBufferBytes);
+  const state = { exchanges, budget, maxConnectionBufferBytes, nowMs: performance.now() };
   const host: CallHost = {
     observers: joinObservers(settings.observers, settings.onError),
     deadlines: new Deadlines(),
     running: new Set(),
-    mapError: settings.mapError,
+    mapError: guardMapError(settings),
     onError: settings.onError,
   };
   const entries = compileRoutes(settings.routes, settings);
@@ -104,9 +105,10 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   let closing: Promise<void> | undefined;
 
   function checkTimes(): void {
-    const nowMs = performance.now();
-    for (const exchange of exchanges) exchange.checkTimes(nowMs, settings);
-    connections.checkTimes(nowMs);
+    // What began since the last check is dated back to it; measured until the last check, too, nothing ends early.
+    for (const exchange of exchanges) exchange.checkTimes(state.nowMs, settings);
+    connections.checkTimes(state.nowMs);
+    state.nowMs = performance.now();
   }
 
   async function listen({ port, host }: ListenAddress): Promise<Required<ListenAddress>> {
@@ -160,6 +162,18 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
       return draining;
     },
     close,
+  };
+}
+
+/** What mapError throws must not end the process: the error stays as it was then. */
+function guardMapError({ mapError, onError }: Settings): Settings["mapError"] {
+  return (error) => {
+    try {
+      return mapError(error);
+    } catch (failure) {
+      onError(failure);
+      return error;
+    }
   };
 }
 

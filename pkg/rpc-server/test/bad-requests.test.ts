@@ -58,8 +58,11 @@ describe("over HTTP/1.1", () => {
     ["a control character in the target", "GET /\x01 HTTP/1.1\r\nHost: a", 400],
     ["a byte above ASCII in the target", "GET /\xe9 HTTP/1.1\r\nHost: a", 400],
     ["a target that looks like a host", "GET //evil/x HTTP/1.1\r\nHost: a", 404],
-    ["no HTTP at all", "hello", 400],
-    ["a TLS handshake", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400],
+    [
+      "gRPC, which needs HTTP/2,",
+      "POST /echo.v1.EchoService/Echo HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\nContent-Length: 0",
+      505,
+    ],
     ["a preface that is almost HTTP/2's", "PRI * HTTP/2.0\r\n\r\nXM", 400],
     ["a length and chunks", `POST ${PATH} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked`, 400],
     ["headers above maxHeaderBytes", `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(20_000)}`, 431],
@@ -76,6 +79,15 @@ describe("over HTTP/1.1", () => {
     const { port, errors } = await startEchoServer();
     const answer = await exchange(port, `${head}\r\nConnection: close\r\n\r\n`);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(errors).toEqual([]);
+  });
+
+  test.each([
+    ["no HTTP at all", "hello"],
+    ["a TLS handshake", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"],
+  ])("%s gets no answer, and its connection is closed", async (_, bytes) => {
+    const { port, errors } = await startEchoServer();
+    await expect(exchange(port, `${bytes}\r\n\r\n`)).resolves.toBe("");
     expect(errors).toEqual([]);
   });
 

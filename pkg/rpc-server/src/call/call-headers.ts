@@ -2,9 +2,8 @@ import { inspect } from "node:util";
 
 /** Source: RFC 9110, 5.6.2 (token). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const LOWER_CASE_TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 /** What the Fetch standard takes off both ends of a value, and what it refuses in one. */
-const EDGE_WHITESPACE = /^[\t\n\r ]+|[\t\n\r ]+$/g;
+const WHITESPACE: ReadonlySet<string | undefined> = new Set(["\t", "\n", "\r", " "]);
 const REFUSED_IN_VALUE = /[\0\n\r\u0100-\uffff]/;
 
 /**
@@ -13,22 +12,40 @@ const REFUSED_IN_VALUE = /[\0\n\r\u0100-\uffff]/;
  */
 export class CallHeaders implements Headers {
   readonly #list: string[];
+  /** Where the headers begin: node:http2 puts pseudo-headers before them. */
+  readonly #start: number;
 
-  /** Names and values in turn, names in lower case; the array is the instance's from now on. */
-  constructor(list: string[] = []) {
+  /** Names and values in turn, names in lower case, from `start` on; the array is the instance's from now on. */
+  constructor(list: string[] = [], start = 0) {
     this.#list = list;
+    this.#start = start;
   }
 
-  /** Names and values in turn, as they were added. Not to be changed. */
-  get list(): readonly string[] {
-    return this.#list;
+  /** Calls `visit` with each name and value, as they were added. */
+  each(visit: (name: string, value: string) => void): void {
+    const list = this.#list;
+    for (let i = this.#start; i < list.length; i += 2) visit(list[i] as string, list[i + 1] as string);
+  }
+
+  /** Names and values in turn, as they were added. */
+  flat(): string[] {
+    return this.#list.slice(this.#start);
+  }
+
+  /** How many lines there are; a name may have several. */
+  get lines(): number {
+    return (this.#list.length - this.#start) / 2;
   }
 
   get(name: string): string | null {
+    return this.lookup(normalizeName(name));
+  }
+
+  /** As `get`, for a name that is known to be in lower case. */
+  lookup(key: string): string | null {
     const list = this.#list;
-    const key = normalizeName(name);
     let found: string | null = null;
-    for (let i = 0; i < list.length; i += 2) {
+    for (let i = this.#start; i < list.length; i += 2) {
       if (list[i] !== key) continue;
       const value = list[i + 1] as string;
       found = found === null ? value : `${found}${key === "cookie" ? "; " : ", "}${value}`;
@@ -57,18 +74,22 @@ export class CallHeaders implements Headers {
   }
 
   delete(name: string): void {
-    this.#remove(normalizeName(name), 0);
+    this.#remove(normalizeName(name), this.#start);
   }
 
   /** Takes over others' names and values in place of its own. */
   assign(headers: Headers): void {
     if (headers === this) return;
-    const list = headers instanceof CallHeaders ? headers.list : [...headers].flat();
-    this.#list.splice(0, this.#list.length, ...list);
+    const list = headers instanceof CallHeaders ? headers.flat() : [...headers].flat();
+    this.#list.splice(this.#start, this.#list.length, ...list);
   }
 
   getSetCookie(): string[] {
-    return this.#list.filter((_, i) => i % 2 === 1 && this.#list[i - 1] === "set-cookie");
+    const values: string[] = [];
+    this.each((name, value) => {
+      if (name === "set-cookie") values.push(value);
+    });
+    return values;
   }
 
   forEach(callback: (value: string, name: string, parent: Headers) => void, thisArg?: unknown): void {
@@ -106,7 +127,8 @@ export class CallHeaders implements Headers {
 
   /** Sorted by name, the values of a name joined, but for set-cookie. Source: Fetch standard, "sort and combine". */
   #sorted(): [string, string][] {
-    const names = new Set(this.#list.filter((_, i) => i % 2 === 0));
+    const names = new Set<string>();
+    this.each((name) => names.add(name));
     return [...names].sort().flatMap((name): [string, string][] => {
       if (name === "set-cookie") return this.getSetCookie().map((value) => [name, value]);
       return [[name, this.get(name) ?? ""]];
@@ -115,7 +137,7 @@ export class CallHeaders implements Headers {
 
   #indexOf(key: string): number {
     const list = this.#list;
-    for (let i = 0; i < list.length; i += 2) if (list[i] === key) return i;
+    for (let i = this.#start; i < list.length; i += 2) if (list[i] === key) return i;
     return -1;
   }
 
@@ -127,14 +149,30 @@ export class CallHeaders implements Headers {
 
 Object.setPrototypeOf(CallHeaders.prototype, Headers.prototype);
 
+/** Names come from code, so there are few: each is checked once. */
+const normalNames = new Map<string, string>();
+const MAX_NORMAL_NAMES = 1_000;
+
 function normalizeName(name: string): string {
-  if (LOWER_CASE_TOKEN.test(name)) return name;
+  const known = normalNames.get(name);
+  if (known !== undefined) return known;
   if (!TOKEN.test(name)) throw new TypeError(`"${name}" is not a valid header name`);
-  return name.toLowerCase();
+  const normal = name.toLowerCase();
+  if (normalNames.size < MAX_NORMAL_NAMES) normalNames.set(name, normal);
+  return normal;
 }
 
 function normalizeValue(value: unknown): string {
-  const normal = String(value).replace(EDGE_WHITESPACE, "");
+  const normal = trim(String(value));
   if (REFUSED_IN_VALUE.test(normal)) throw new TypeError(`${JSON.stringify(value)} is not a valid header value`);
   return normal;
+}
+
+/** Not by an expression: on white space within, it would look for the end from each of its characters. */
+function trim(value: string): string {
+  let start = 0;
+  let end = value.length;
+  while (WHITESPACE.has(value[start])) start++;
+  while (end > start && WHITESPACE.has(value[end - 1])) end--;
+  return start === 0 && end === value.length ? value : value.slice(start, end);
 }

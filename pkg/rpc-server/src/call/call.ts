@@ -2,7 +2,7 @@ import { performance } from "node:perf_hooks";
 import type { ConnectError, ContextValues } from "@connectrpc/connect";
 import type { Exchange, RequestSink } from "../connection/exchange.ts";
 import type { Deadlines, Expiring } from "./deadlines.ts";
-import { bodyLate, clientGone, deadlineExceeded, shuttingDown, toConnectError } from "./errors.ts";
+import { bodyLate, clientGone, deadlineExceeded, isTooMuchHeld, shuttingDown, toConnectError } from "./errors.ts";
 import { CallContextValues } from "./intercepted-call.ts";
 import type { MethodEntry } from "./method-entry.ts";
 import type { ObservedCall, Observers } from "./observer.ts";
@@ -90,6 +90,12 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
     return this.expiresMs === Number.POSITIVE_INFINITY ? undefined : this.expiresMs - performance.now();
   }
 
+  /** The same in whole milliseconds, which handlers may pass on: headers take no fractions. */
+  protected wholeMs(): number | undefined {
+    const remainingMs = this.remainingMs();
+    return remainingMs === undefined ? undefined : Math.ceil(remainingMs);
+  }
+
   /** Begins the call: reads its request, and runs its handler. */
   abstract start(): void;
 
@@ -175,7 +181,7 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
       this.writeError(error);
     } catch (failure) {
       // Not even an error can be written: the client at least learns that there is no answer.
-      this.host.onError(failure);
+      if (!isTooMuchHeld(failure)) this.host.onError(failure);
       this.exchange.cut();
     }
     this.finish(error);

@@ -26,6 +26,11 @@ export function tooMuchHeld(): ConnectError {
   return retryable(new ConnectError("the server holds too many bytes of bodies and answers", Code.ResourceExhausted));
 }
 
+/** Its clients' doing, and no trouble of the server's own. */
+export function isTooMuchHeld(error: unknown): boolean {
+  return error instanceof ConnectError && error.code === Code.ResourceExhausted;
+}
+
 export function bodyLate(): ConnectError {
   return new ConnectError("the request's body did not come in time", Code.DeadlineExceeded);
 }

@@ -68,7 +68,7 @@ export abstract class HandledCall<C extends Codec> extends Call implements Codec
       protocolName: this.protocol,
       url: this.#url(),
       signal: request.signal,
-      timeoutMs: this.expiresMs === Number.POSITIVE_INFINITY ? NO_TIMEOUT : () => this.remainingMs(),
+      timeoutMs: this.expiresMs === Number.POSITIVE_INFINITY ? NO_TIMEOUT : () => this.wholeMs(),
       requestHeader: request.header,
       responseHeader: this.responseHeader,
       responseTrailer: this.responseTrailer,
@@ -110,10 +110,14 @@ export abstract class HandledCall<C extends Codec> extends Call implements Codec
     return this.isHandling;
   }
 
-  /** Ends the call with what came out of the interceptors. */
+  /**
+   * Ends the call with what interceptors and handler have thrown. When that is nothing but an error of the server's own,
+   * which they did not put in their words, it passes through `mapError`.
+   */
   protected failAsHandled(error: unknown): void {
     const told = toConnectError(error);
-    this.fail(told === this.#ownError ? this.host.mapError(told) : told);
+    const isOwn = error !== undefined && (error === this.endedBy || error === this.#ownError);
+    this.fail(isOwn ? this.host.mapError(told) : told);
   }
 
   /** Ends the call with an error of the server's own. */
@@ -145,7 +149,7 @@ export abstract class HandledCall<C extends Codec> extends Call implements Codec
     try {
       await this.guard(gate(this.contextFor(this.request(false, undefined))));
     } catch (error) {
-      this.fail(toConnectError(error));
+      this.failAsHandled(error);
     }
     this.isHandling = false;
     if (!this.hasEnded) this.read();

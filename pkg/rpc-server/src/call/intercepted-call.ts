@@ -26,28 +26,26 @@ export interface InterceptedCall {
   own(error: unknown): ConnectError;
 }
 
-/** connect-es's context values; its own are built with three closures each. */
+/** connect-es's context values; its own are built with three closures each. Keys are symbols, so values are properties. */
 export class CallContextValues implements ContextValues {
-  readonly [CALL]: unknown;
+  [id: symbol]: unknown;
 
   constructor(call: unknown, info: ConnectionInfo) {
     this[CALL] = call;
-    this.#values = { [connectionInfo.id]: info };
+    this[connectionInfo.id] = info;
   }
 
-  #values: Record<symbol, unknown>;
-
   get<T>(key: ContextKey<T>): T {
-    return key.id in this.#values ? (this.#values[key.id] as T) : key.defaultValue;
+    return key.id in this ? (this[key.id] as T) : key.defaultValue;
   }
 
   set<T>(key: ContextKey<T>, value: T): this {
-    this.#values[key.id] = value;
+    this[key.id] = value;
     return this;
   }
 
   delete(key: ContextKey<unknown>): this {
-    delete this.#values[key.id];
+    delete this[key.id];
     return this;
   }
 }

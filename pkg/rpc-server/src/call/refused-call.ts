@@ -25,7 +25,12 @@ export function refuse(
     contextValues: new CallContextValues(undefined, exchange.connection.info) as ContextValues,
   };
   observers.begin(call);
-  if (message === "") exchange.respond(head);
-  else exchange.respond([...head, "content-type", "text/plain; charset=utf-8"], Buffer.from(`${message}\n`));
+  try {
+    if (message === "") exchange.respond(head);
+    else exchange.respond([...head, "content-type", "text/plain; charset=utf-8"], Buffer.from(`${message}\n`));
+  } catch {
+    // No room to hold even so little: whoever has taken it all gets no answer.
+    exchange.cut();
+  }
   observers.end(call, new ConnectError(message || `unknown method`, code));
 }

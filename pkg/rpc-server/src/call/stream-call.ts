@@ -1,5 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
-import { ConnectError, type StreamRequest } from "@connectrpc/connect";
+import { Code, ConnectError, type StreamRequest } from "@connectrpc/connect";
 import type { StreamCodec } from "../codec/codec.ts";
 import type { Exchange } from "../connection/exchange.ts";
 import { AnswerWriter } from "./answer-writer.ts";
@@ -73,6 +73,7 @@ export class StreamCall extends HandledCall<StreamCodec> {
     try {
       const chain = this.entry.stream as StreamChain;
       const response = await chain(this.request(true, this.#messages) as StreamRequest);
+      if (!response.stream) throw new ConnectError("a streaming call was answered as a unary one", Code.Internal);
       this.responseHeader.assign(response.header);
       await this.#sendAll(response.message[Symbol.asyncIterator]());
       if (this.hasEnded) return;

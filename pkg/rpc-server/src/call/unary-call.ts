@@ -3,7 +3,7 @@ import type { ConnectError, UnaryRequest, UnaryResponse } from "@connectrpc/conn
 import type { UnaryCodec } from "../codec/codec.ts";
 import { PREFIX_BYTES } from "../codec/envelope.ts";
 import type { UnaryChain } from "./chains.ts";
-import { toConnectError, tooMuchHeld } from "./errors.ts";
+import { tooMuchHeld } from "./errors.ts";
 import { HandledCall } from "./handled-call.ts";
 
 const EMPTY = Buffer.alloc(0);
@@ -20,7 +20,7 @@ export class UnaryCall extends HandledCall<UnaryCodec> {
     const hadPrefix = this.#bodyBytes >= PREFIX_BYTES;
     this.#append(chunk);
     try {
-      if (!hadPrefix) this.codec.checkStart(this, this.#body.subarray(0, this.#bodyBytes));
+      this.codec.checkBody(this, this.#body.subarray(0, this.#bodyBytes), !hadPrefix);
       if (this.#bodyBytes > this.codec.maxBodyBytes(this)) throw this.codec.overflow(this);
       if (!this.exchange.connection.budget.tryHold(chunk.length)) throw tooMuchHeld();
       this.#heldBytes += chunk.length;
@@ -63,24 +63,31 @@ export class UnaryCall extends HandledCall<UnaryCodec> {
     this.isHandling = true;
     try {
       const chain = this.entry.unary as UnaryChain;
-      const response = await chain(this.request(false, message) as UnaryRequest);
-      await this.#answer(response);
+      const answered = this.#answer(await chain(this.request(false, message) as UnaryRequest));
+      if (answered !== undefined) await answered;
     } catch (error) {
-      this.fail(toConnectError(error));
+      this.failAsHandled(error);
     }
   }
 
-  async #answer(response: UnaryResponse): Promise<void> {
-    if (this.hasEnded) return;
+  /** A promise only where the answer has to wait for something: its compression. */
+  #answer(response: UnaryResponse): Promise<void> | undefined {
+    if (this.hasEnded) return undefined;
     this.responseHeader.assign(response.header);
     this.responseTrailer.assign(response.trailer);
     try {
       const written = this.codec.respond(this, response.message);
-      if (written instanceof Promise) await written;
+      if (written instanceof Promise) {
+        return written.then(() => this.#answered()).catch((error) => this.failByServer(error));
+      }
+      this.#answered();
     } catch (error) {
       this.failByServer(error);
-      return;
     }
+    return undefined;
+  }
+
+  #answered(): void {
     if (this.hasEnded) return;
     this.host.observers.sent(this);
     this.finish(undefined);

@@ -44,8 +44,8 @@ export interface Codec {
 }
 
 export interface UnaryCodec extends Codec {
-  /** The first bytes of the body are here. @throws ConnectError when they say that it cannot be taken */
-  checkStart(call: CodecCall, start: Uint8Array): void;
+  /** Looks at what there is of the body, after each part. @throws ConnectError when that cannot be taken */
+  checkBody(call: CodecCall, body: Buffer, isFirstLook: boolean): void;
   /** How many bytes of body there may be at most. */
   maxBodyBytes(call: CodecCall): number;
   /** What is wrong with a body of more. */

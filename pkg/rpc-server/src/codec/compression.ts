@@ -128,11 +128,9 @@ export class Compressions {
     if (encoding === null || encoding === "identity" || encoding === "") return undefined;
     const found = this.#offered.find(({ name }) => name === encoding);
     if (found !== undefined) return found;
-    throw new ConnectError(
-      `unknown compression "${encoding.slice(0, 50)}": supported encodings are ${this.names}`,
-      Code.Unimplemented,
-      { [acceptHeader]: this.names },
-    );
+    throw new ConnectError(`the message's compression is unknown: supported are ${this.names}`, Code.Unimplemented, {
+      [acceptHeader]: this.names,
+    });
   }
 
   /** The first accepted one that is offered; without a word about it, the request's own. Source: as connect-es. */

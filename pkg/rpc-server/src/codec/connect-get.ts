@@ -11,7 +11,7 @@ export const connectGetCodec: UnaryCodec = {
 
   begin(call) {
     const query = queryOf(call);
-    call.acceptedCompressions = call.exchange.headers.get("accept-encoding");
+    call.acceptedCompressions = call.exchange.headers.lookup("accept-encoding");
     requireVersion(call, query.get("connect"), "connect=v1");
     call.requestCompression = call.entry.compressions.ofRequest(query.get("compression"), "accept-encoding");
   },
@@ -21,7 +21,7 @@ export const connectGetCodec: UnaryCodec = {
 
   decode(call) {
     const query = queryOf(call);
-    const bytes = messageBytes(query.get("message") ?? "", query.get("base64") === "1");
+    const bytes = messageBytes(rawParameter(call, "message"), query.get("base64") === "1");
     const { readMaxBytes } = call.entry;
     if (bytes.length > readMaxBytes) throw tooLarge(bytes.length, readMaxBytes);
     if (call.requestCompression === undefined) return call.format.decode(bytes);
@@ -35,10 +35,26 @@ function queryOf({ exchange: { target } }: CodecCall): URLSearchParams {
   return new URLSearchParams(at < 0 ? "" : target.slice(at));
 }
 
+/** As it was sent: URLSearchParams would replace what is not UTF-8. */
+function rawParameter({ exchange: { target } }: CodecCall, name: string): string {
+  const query = target.slice(target.indexOf("?") + 1);
+  const parameter = query.split("&").find((part) => part === name || part.startsWith(`${name}=`));
+  if (parameter === undefined) throw new ConnectError(`the parameter ${name} is missing`, Code.InvalidArgument);
+  return parameter.slice(name.length + 1);
+}
+
 function messageBytes(message: string, isBase64: boolean): Buffer {
-  if (!isBase64) return Buffer.from(message, "utf8");
-  if (!BASE64.test(message) || message.replace(/=+$/, "").length % 4 === 1) {
+  const bytes = percentDecode(message);
+  if (!isBase64) return bytes;
+  const text = bytes.toString("latin1");
+  if (!BASE64.test(text) || text.replace(/=+$/, "").length % 4 === 1) {
     throw new ConnectError("the parameter message is not valid base64", Code.InvalidArgument);
   }
-  return Buffer.from(message, "base64");
+  return Buffer.from(text, "base64");
+}
+
+/** Source: URL standard, application/x-www-form-urlencoded parsing, but for the decoding of UTF-8. */
+function percentDecode(text: string): Buffer {
+  const byHex = (_: string, hex: string) => String.fromCharCode(Number.parseInt(hex, 16));
+  return Buffer.from(text.replaceAll("+", " ").replace(/%([0-9a-f]{2})/gi, byHex), "latin1");
 }

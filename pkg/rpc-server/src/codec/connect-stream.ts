@@ -18,18 +18,18 @@ export const connectStreamCodec: StreamCodec = {
   protocol: "connect",
   encodingHeader: "connect-content-encoding",
   contentType: ({ name }) => (name === "proto" ? "application/connect+proto" : "application/connect+json"),
-  timeoutMs: ({ exchange }) => parseConnectTimeout(exchange.headers.get("connect-timeout-ms")),
+  timeoutMs: ({ exchange }) => parseConnectTimeout(exchange.headers.lookup("connect-timeout-ms")),
 
   begin(call) {
     const { headers } = call.exchange;
-    call.acceptedCompressions = headers.get("connect-accept-encoding");
-    requireVersion(call, headers.get("connect-protocol-version"), "connect-protocol-version: 1");
-    const encoding = headers.get("connect-content-encoding");
+    call.acceptedCompressions = headers.lookup("connect-accept-encoding");
+    requireVersion(call, headers.lookup("connect-protocol-version"), "connect-protocol-version: 1");
+    const encoding = headers.lookup("connect-content-encoding");
     call.requestCompression = call.entry.compressions.ofRequest(encoding, "connect-accept-encoding");
   },
 
   end(call, error) {
-    if (error === undefined && call.responseTrailer.list.length === 0) return { envelope: OK };
+    if (error === undefined && call.responseTrailer.lines === 0) return { envelope: OK };
     const metadata: AnswerHead = [];
     appendMetadata(call, metadata, call.responseTrailer);
     if (error !== undefined) appendMetadata(call, metadata, errorMetadata(error));

@@ -7,9 +7,26 @@ import { compress, decompress } from "./compression.ts";
 export const PREFIX_BYTES = 5;
 export const COMPRESSED = 0b1;
 
+/** How much of what follows a unary request's message is read, to see whether it is another one. */
+export const EXCESS_BYTES = 64 * 1024;
+
+/**
+ * Looks at a unary request's body while it comes.
+ * @throws ConnectError UNIMPLEMENTED as soon as there is a second message, and what checkPrefix throws
+ */
+export function checkBody(call: CodecCall, body: Buffer, isFirstLook: boolean): void {
+  if (body.length < PREFIX_BYTES) return;
+  if (isFirstLook) checkPrefix(call, body);
+  const end = PREFIX_BYTES + lengthOf(body);
+  if (body.length >= end + PREFIX_BYTES && isWholeEnvelope(body.subarray(end))) throw moreThanOneMessage();
+}
+
+function isWholeEnvelope(bytes: Buffer): boolean {
+  return bytes.length >= PREFIX_BYTES && bytes.length >= PREFIX_BYTES + lengthOf(bytes);
+}
+
 /** @throws ConnectError for unknown flags, and for a length above the limit, whether or not so much has come. */
 export function checkPrefix({ entry, requestCompression }: CodecCall, start: Uint8Array): void {
-  if (start.length < PREFIX_BYTES) return;
   const flags = start[0] ?? 0;
   if ((flags & ~COMPRESSED) !== 0) {
     throw new ConnectError(`unknown envelope flags 0x${flags.toString(16).padStart(2, "0")}`, Code.InvalidArgument);
@@ -40,7 +57,7 @@ export function lengthOf(start: Uint8Array): number {
  */
 export function decodeEnvelope(call: CodecCall, body: Buffer): Message | Promise<Message> {
   if (body.length === 0) throw noMessage();
-  checkPrefix(call, body);
+  if (body.length >= PREFIX_BYTES) checkPrefix(call, body);
   const end = PREFIX_BYTES + (body.length < PREFIX_BYTES ? 0 : lengthOf(body));
   if (body.length < end) throw incompleteMessage();
   if (body.length > end) assertNothingFollows(body, end);
@@ -57,8 +74,7 @@ export function openEnvelope(call: CodecCall, flags: number, bytes: Uint8Array):
 
 function assertNothingFollows(body: Buffer, end: number): never {
   const rest = body.length - end;
-  const isMessage = rest >= PREFIX_BYTES && rest >= PREFIX_BYTES + lengthOf(body.subarray(end));
-  throw isMessage
+  throw isWholeEnvelope(body.subarray(end))
     ? moreThanOneMessage()
     : new ConnectError(`${rest} bytes follow the request's message`, Code.InvalidArgument);
 }

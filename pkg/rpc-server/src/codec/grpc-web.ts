@@ -2,9 +2,10 @@ import type { ConnectError } from "@connectrpc/connect";
 import type { AnswerHead } from "../connection/exchange.ts";
 import type { Codec, CodecCall, StreamCodec, UnaryCodec } from "./codec.ts";
 import {
-  checkPrefix,
+  checkBody,
   decodeEnvelope,
   type Enveloped,
+  EXCESS_BYTES,
   encodeEnvelope,
   envelope,
   moreThanOneMessage,
@@ -23,14 +24,14 @@ const OK = envelope(TRAILERS, Buffer.from("grpc-status: 0\r\n"));
 const grpcWeb: Codec = {
   protocol: "grpc-web",
   contentType: ({ name }) => (name === "proto" ? "application/grpc-web+proto" : "application/grpc-web+json"),
-  timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.get("grpc-timeout")),
+  timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.lookup("grpc-timeout")),
   begin: beginEnveloped,
 };
 
 export const grpcWebCodec: UnaryCodec = {
   ...grpcWeb,
-  checkStart: checkPrefix,
-  maxBodyBytes: ({ entry }) => entry.readMaxBytes + 2 * PREFIX_BYTES,
+  checkBody,
+  maxBodyBytes: ({ entry }) => PREFIX_BYTES + entry.readMaxBytes + EXCESS_BYTES,
   overflow: moreThanOneMessage,
   decode: decodeEnvelope,
 
@@ -61,7 +62,7 @@ function respond(call: CodecCall, { bytes, encoding }: Enveloped): void {
 
 function trailersOf(call: CodecCall, error?: ConnectError): Buffer {
   const { responseTrailer } = call;
-  if (error === undefined && responseTrailer.list.length === 0) return OK;
+  if (error === undefined && responseTrailer.lines === 0) return OK;
   const trailers: AnswerHead = error === undefined ? ["grpc-status", "0"] : [...statusHeaders(error)];
   appendMetadata(call, trailers, responseTrailer);
   if (error !== undefined) appendMetadata(call, trailers, errorMetadata(error));

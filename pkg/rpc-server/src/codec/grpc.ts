@@ -2,9 +2,10 @@ import type { ConnectError } from "@connectrpc/connect";
 import type { AnswerHead, AnswerTrailers } from "../connection/exchange.ts";
 import type { Codec, CodecCall, StreamCodec, UnaryCodec } from "./codec.ts";
 import {
-  checkPrefix,
+  checkBody,
   decodeEnvelope,
   type Enveloped,
+  EXCESS_BYTES,
   encodeEnvelope,
   moreThanOneMessage,
   PREFIX_BYTES,
@@ -19,15 +20,14 @@ const OK: AnswerTrailers = { "grpc-status": "0" };
 const grpc: Codec = {
   protocol: "grpc",
   contentType: ({ name }) => (name === "proto" ? "application/grpc+proto" : "application/grpc+json"),
-  timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.get("grpc-timeout")),
+  timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.lookup("grpc-timeout")),
   begin: beginEnveloped,
 };
 
 export const grpcCodec: UnaryCodec = {
   ...grpc,
-  checkStart: checkPrefix,
-  // Of a second message as much as shows that there is one.
-  maxBodyBytes: ({ entry }) => entry.readMaxBytes + 2 * PREFIX_BYTES,
+  checkBody,
+  maxBodyBytes: ({ entry }) => PREFIX_BYTES + entry.readMaxBytes + EXCESS_BYTES,
   overflow: moreThanOneMessage,
   decode: decodeEnvelope,
 
@@ -61,7 +61,7 @@ function respond(call: CodecCall, { bytes, encoding }: Enveloped): void {
 
 function trailersOf(call: CodecCall, error?: ConnectError): AnswerTrailers {
   const { responseTrailer } = call;
-  if (error === undefined && responseTrailer.list.length === 0) return OK;
+  if (error === undefined && responseTrailer.lines === 0) return OK;
   const trailers: Record<string, string | string[]> = Object.create(null);
   const status = error === undefined ? ["grpc-status", "0"] : statusHeaders(error);
   for (let i = 0; i < status.length; i += 2) trailers[status[i] as string] = status[i + 1] as string;
@@ -73,6 +73,6 @@ function trailersOf(call: CodecCall, error?: ConnectError): AnswerTrailers {
 /** What gRPC and gRPC-Web say about compression in a request's headers. */
 export function beginEnveloped(call: CodecCall): void {
   const { headers } = call.exchange;
-  call.acceptedCompressions = headers.get("grpc-accept-encoding");
-  call.requestCompression = call.entry.compressions.ofRequest(headers.get("grpc-encoding"), "grpc-accept-encoding");
+  call.acceptedCompressions = headers.lookup("grpc-accept-encoding");
+  call.requestCompression = call.entry.compressions.ofRequest(headers.lookup("grpc-encoding"), "grpc-accept-encoding");
 }

@@ -42,7 +42,7 @@ export function createProtoFormat({ input, output }: Method, options: FormatOpti
       try {
         return fromBinary(input, bytes, readOptions);
       } catch (error) {
-        throw undecodable(error);
+        throw undecodable(error, input);
       }
     },
     encode: (message) => write(() => toBinary(output, message, options.binaryOptions), options.writeMaxBytes),
@@ -61,7 +61,7 @@ export function createJsonFormat({ input, output }: Method, options: FormatOptio
       try {
         return fromJsonString(input, text, jsonOptions);
       } catch (error) {
-        throw undecodable(error);
+        throw undecodable(error, input);
       }
     },
     encode: (message) =>
@@ -69,16 +69,13 @@ export function createJsonFormat({ input, output }: Method, options: FormatOptio
   };
 }
 
-/** protobuf-es's messages say where it went wrong; they hold nothing but names of fields and parts of the input. */
-function undecodable(error: unknown): ConnectError {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new ConnectError(
-    `the message cannot be decoded: ${reason.slice(0, 500)}`,
-    Code.InvalidArgument,
-    undefined,
-    undefined,
-    error,
-  );
+/** How protobuf-es's messages begin. */
+const NAMES_FIELD = /cannot decode (field|message) [\w.]+/;
+
+/** Names the field where it is known. protobuf-es's own messages quote the input, and messages end up in logs. */
+function undecodable(error: unknown, { typeName }: DescMessage): ConnectError {
+  const [reason = `cannot decode message ${typeName}`] = NAMES_FIELD.exec(String(error)) ?? [];
+  return new ConnectError(reason, Code.InvalidArgument, undefined, undefined, error);
 }
 
 function write(encode: () => Uint8Array, writeMaxBytes: number): Uint8Array {

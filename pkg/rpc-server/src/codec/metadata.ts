@@ -32,25 +32,20 @@ const SENDABLE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Adds what a handler has set to an answer's headers. What is reserved, or cannot be sent, is left out. */
 export function appendMetadata(call: CodecCall, head: AnswerHead, metadata: CallHeaders, prefix = ""): void {
-  const { list } = metadata;
-  for (let i = 0; i < list.length; i += 2) {
-    const name = list[i] as string;
-    const value = list[i + 1] as string;
+  if (metadata.lines === 0) return;
+  metadata.each((name, value) => {
     if (isSendable(call, name, value)) head.push(prefix + name, value);
-  }
+  });
 }
 
 /** Adds what a handler has set to an answer's trailers. */
 export function addTrailers(call: CodecCall, trailers: Record<string, string | string[]>, metadata: CallHeaders): void {
-  const { list } = metadata;
-  for (let i = 0; i < list.length; i += 2) {
-    const name = list[i] as string;
-    const value = list[i + 1] as string;
-    if (!isSendable(call, name, value)) continue;
+  metadata.each((name, value) => {
+    if (!isSendable(call, name, value)) return;
     const existing = trailers[name];
     if (existing === undefined) trailers[name] = value;
     else trailers[name] = Array.isArray(existing) ? [...existing, value] : [existing, value];
-  }
+  });
 }
 
 function isSendable(call: CodecCall, name: string, value: string): boolean {

@@ -18,7 +18,7 @@ export function statusHeaders(error: ConnectError): readonly string[] {
     bare.details = [];
     setTrailerStatus(headers, bare);
   }
-  return headers.list;
+  return headers.flat();
 }
 
 /** The metadata that goes with an error; not what another server has sent, which is for us alone, as in connect-es. */

@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import type { CallHeaders } from "../call/call-headers.ts";
 import { tooMuchHeld } from "../call/errors.ts";
 import type { Connection } from "./connection.ts";
@@ -53,7 +52,7 @@ export abstract class BaseExchange implements Exchange {
   read(sink: RequestSink, timely: boolean): void {
     this.#sink = sink;
     this.#isTimely = timely;
-    if (timely) this.#readSinceMs = performance.now();
+    if (timely) this.#readSinceMs = this.connection.nowMs;
     this.startReading();
   }
 
@@ -61,7 +60,7 @@ export abstract class BaseExchange implements Exchange {
     this.#isAnswered = true;
     this.#sink = undefined;
     if (this.#hasEnded) return;
-    this.#discardingSinceMs = performance.now();
+    this.#discardingSinceMs = this.connection.nowMs;
     this.resume();
   }
 
@@ -71,12 +70,12 @@ export abstract class BaseExchange implements Exchange {
 
   #writeFrom(bytes: Uint8Array, from: number, done: () => void): void {
     const to = Math.min(from + SLICE_BYTES, bytes.length);
-    this.#sendingSinceMs = performance.now();
+    this.#sendingSinceMs = this.connection.nowMs;
     this.writePart(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), () => {
       this.release(to - from);
       if (to < bytes.length) return this.#writeFrom(bytes, to, done);
       // After the end of the answer, the rest of it still has to move.
-      this.#sendingSinceMs = this.#isAnswered ? performance.now() : 0;
+      this.#sendingSinceMs = this.#isAnswered ? this.connection.nowMs : 0;
       done();
     });
   }
@@ -133,7 +132,7 @@ export abstract class BaseExchange implements Exchange {
 
   /** Something of the answer moved, or the answer begins to wait for its client. */
   protected noteSending(): void {
-    this.#sendingSinceMs = performance.now();
+    this.#sendingSinceMs = this.connection.nowMs;
   }
 
   /** For the engine: a part of the body is here. */

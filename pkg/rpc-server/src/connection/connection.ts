@@ -1,5 +1,4 @@
 import type { Socket } from "node:net";
-import { performance } from "node:perf_hooks";
 import type { LiveSet } from "../live-set.ts";
 import type { ConnectionInfo } from "../request/connection-info.ts";
 import type { BaseExchange } from "./base-exchange.ts";
@@ -12,6 +11,8 @@ export interface ServerState {
   /** Of the process. */
   readonly budget: ByteBudget;
   readonly maxConnectionBufferBytes: number;
+  /** The last look at the clock, in milliseconds of `performance.now()`: good enough for what takes seconds. */
+  nowMs: number;
 }
 
 /** What the exchanges of one connection share. */
@@ -25,11 +26,12 @@ export class Connection {
   onStall: (() => void) | undefined;
   readonly #server: ServerState;
   #open = 0;
-  #idleSinceMs = performance.now();
+  #idleSinceMs: number;
 
   constructor(socket: Socket, httpVersion: string, server: ServerState) {
     this.info = { httpVersion, peer: peerOf(socket) };
     this.#server = server;
+    this.#idleSinceMs = server.nowMs;
     this.budget = new ByteBudget(server.maxConnectionBufferBytes, server.budget);
   }
 
@@ -42,6 +44,10 @@ export class Connection {
     return this.#open === 0 ? nowMs - this.#idleSinceMs : 0;
   }
 
+  get nowMs(): number {
+    return this.#server.nowMs;
+  }
+
   opened(exchange: BaseExchange): void {
     this.#open++;
     this.#server.exchanges.add(exchange);
@@ -51,7 +57,7 @@ export class Connection {
     if (!this.#server.exchanges.delete(exchange)) return;
     this.#open--;
     if (this.#open > 0) return;
-    this.#idleSinceMs = performance.now();
+    this.#idleSinceMs = this.#server.nowMs;
     this.onIdle?.();
   }
 }

@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, type ServerState } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
@@ -39,6 +40,10 @@ export function createHttp1Engine(
     (request, response) => {
       const connection = connections.get(request.socket);
       if (connection === undefined) return;
+      if (request.httpVersionMajor !== 1) {
+        response.writeHead(505, { connection: "close" }).end();
+        return;
+      }
       const exchange = new Http1Exchange(connection, request, response);
       if (isLeaving) exchange.sayClose();
       onExchange(exchange);
@@ -46,10 +51,23 @@ export function createHttp1Engine(
   );
   // Node drops headers above its own count of 2,000 without a word: it must not, for they are counted here.
   server.maxHeadersCount = 0;
+  server.on("clientError", (error, socket) => {
+    const connection = connections.get(socket as Socket);
+    if (hasBegunAnswer(connection)) socket.destroy();
+    else refuseBytes(error, socket);
+  });
   // Without a listener Node cuts the connection and says nothing; with one, it no longer looks after the socket.
   server.on("connect", (_request, socket) => socket.end(CONNECT_REFUSED, () => socket.destroy()));
   // Node starts its check for late requests on this event, which never comes to a server that is fed sockets.
   server.emit("listening");
+
+  /** An error must not end up in the middle of an answer. */
+  function hasBegunAnswer(connection: Connection | undefined): boolean {
+    for (const exchange of state.exchanges) {
+      if (exchange.connection === connection && exchange instanceof Http1Exchange && exchange.hasBegun) return true;
+    }
+    return false;
+  }
 
   function announceDrain(): void {
     isLeaving = true;
@@ -78,4 +96,28 @@ export function createHttp1Engine(
       server.close();
     },
   };
+}
+
+/** What Node's parser refuses, by its codes. Source: RFC 9110, 15.5.9; RFC 6585, 5; RFC 9112, 2.2. */
+const STATUS_LINES: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Content Too Large",
+};
+
+/** The end of a request line. Source: RFC 9112, 2.3. */
+const NAMES_VERSION = / [A-Z]+\/\S/;
+
+/**
+ * Answers bytes that are no request, and ends the connection. What names no version of a protocol in its first line is ended
+ * without a word: it may be anything, and an HTTP/2 client with a broken preface expects frames (RFC 9113, 3.4).
+ */
+function refuseBytes(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex): void {
+  const [firstLine] = error.rawPacket?.toString("latin1").split("\n", 1) ?? [];
+  if (!socket.writable || (firstLine !== undefined && !NAMES_VERSION.test(firstLine))) {
+    socket.destroy();
+    return;
+  }
+  const status = STATUS_LINES[error.code ?? ""] ?? "400 Bad Request";
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }

@@ -45,6 +45,11 @@ export class Http1Exchange extends BaseExchange {
     request.on("error", ignoreError);
   }
 
+  /** Whether the answer's headers are out. */
+  get hasBegun(): boolean {
+    return this.#response.headersSent;
+  }
+
   pause(): void {
     this.#request.pause();
   }
@@ -59,7 +64,8 @@ export class Http1Exchange extends BaseExchange {
     const bytes = body ?? EMPTY;
     this.hold(bytes.length);
     if (this.wasLate) this.sayClose();
-    if (head.indexOf("content-length") < 0) head.push("content-length", String(bytes.length));
+    // Source: RFC 9110, 8.6: none for 204.
+    if (head[1] !== "204" && !head.includes("content-length")) head.push("content-length", String(bytes.length));
     this.#writeHead(head);
     // A HEAD is answered as a GET, without the body; Node leaves it out.
     // As a string it leaves in one write with the headers; Latin-1 keeps every byte.

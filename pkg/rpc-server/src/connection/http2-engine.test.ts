@@ -11,7 +11,12 @@ const SETTINGS = 4;
 
 test("a session that drains the moment it is made still sends its SETTINGS first", async () => {
   const settings = withDefaults({ routes: () => {} });
-  const state = { exchanges: new LiveSet<BaseExchange>(), budget: new ByteBudget(1), maxConnectionBufferBytes: 1 };
+  const state = {
+    exchanges: new LiveSet<BaseExchange>(),
+    budget: new ByteBudget(1),
+    maxConnectionBufferBytes: 1,
+    nowMs: 0,
+  };
   const engine = createHttp2Engine(settings, state, () => {});
   const listener = createServer((socket) => {
     socket.on("error", () => {});

@@ -8,7 +8,6 @@ import { Http2Exchange } from "./http2-exchange.ts";
 
 export interface Http2Limits {
   readonly maxHeaderBytes: number;
-  readonly maxHeaders: number;
   readonly maxConcurrentStreams: number;
   readonly maxResetsPerSecond: number;
   readonly idleTimeoutMs: number;
@@ -23,8 +22,8 @@ const MAX_SESSION_MEMORY_MB = 64;
 /** Resets that may come at once, in seconds of `maxResetsPerSecond`. */
 const RESET_BURST_SECONDS = 10;
 
-/** Pseudo-headers, which do not count as headers; and one more, so that the count is seen here, and gets an answer. */
-const EXTRA_HEADER_PAIRS = 5 + 1;
+/** What a header counts for in a header list beyond its name and value. Source: RFC 9113, 6.5.2. */
+const HEADER_OVERHEAD_BYTES = 32;
 
 /**
  * A GOAWAY frame with NO_ERROR and the highest stream id there is: it refuses nothing yet. Source: RFC 9113, 6.8.
@@ -65,7 +64,8 @@ export function createHttp2Engine(
   let drainMs: number | undefined;
   const server = createServer({
     maxSessionMemory: MAX_SESSION_MEMORY_MB,
-    maxHeaderListPairs: limits.maxHeaders + EXTRA_HEADER_PAIRS,
+    // Their number is counted where it gets an answer, and not here, where it would reset the stream.
+    maxHeaderListPairs: Math.ceil(limits.maxHeaderBytes / HEADER_OVERHEAD_BYTES),
     settings: { maxConcurrentStreams: limits.maxConcurrentStreams, maxHeaderListSize: limits.maxHeaderBytes },
     streamResetBurst: limits.maxResetsPerSecond * RESET_BURST_SECONDS,
     streamResetRate: limits.maxResetsPerSecond,
@@ -78,7 +78,7 @@ export function createHttp2Engine(
     stream.on("error", ignoreError);
     const connection = (stream.session as SessionWithConnection | undefined)?.[CONNECTION];
     if (connection === undefined) return;
-    onExchange(new Http2Exchange(connection, stream, { byName, raw }));
+    onExchange(new Http2Exchange(connection, stream, byName, raw));
   });
 
   function checkSession(session: Session, nowMs: number): void {
@@ -109,7 +109,7 @@ export function createHttp2Engine(
           http2,
           socket,
           connection,
-          pingedMs: performance.now(),
+          pingedMs: state.nowMs,
           isPinging: false,
           isSuspect: false,
           leavingSinceMs: undefined,

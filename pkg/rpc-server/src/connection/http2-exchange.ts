@@ -14,13 +14,6 @@ type StreamWithExchange = ServerHttp2Stream & { [EXCHANGE]?: Http2Exchange };
 const AND_TRAILERS = { waitForTrailers: true };
 const AND_NO_BODY = { endStream: true };
 
-/** The headers of an HTTP/2 request as node:http2 gives them. */
-export interface Http2Head {
-  readonly byName: NodeJS.Dict<string | string[]>;
-  /** Names and values in turn, pseudo-headers first. */
-  readonly raw: readonly string[];
-}
-
 /** A stream of an HTTP/2 connection. */
 export class Http2Exchange extends BaseExchange {
   readonly httpVersion = "2";
@@ -28,22 +21,31 @@ export class Http2Exchange extends BaseExchange {
   readonly target: string;
   readonly headers: CallHeaders;
   readonly #stream: ServerHttp2Stream;
-  readonly #head: Http2Head;
+  readonly #byName: NodeJS.Dict<string | string[]>;
+  readonly #raw: string[];
   #trailers: AnswerTrailers | undefined;
 
-  constructor(connection: Connection, stream: ServerHttp2Stream, head: Http2Head) {
+  /** `byName` and `raw`: the headers as node:http2 gives them; names and values in turn, pseudo-headers first. */
+  constructor(
+    connection: Connection,
+    stream: ServerHttp2Stream,
+    byName: NodeJS.Dict<string | string[]>,
+    raw: string[],
+  ) {
     super(connection);
     this.#stream = stream;
-    this.#head = head;
-    this.method = head.byName[":method"] as string;
-    this.target = (head.byName[":path"] as string | undefined) ?? "";
-    this.headers = new CallHeaders(head.raw.slice(pseudoHeaderLength(head.raw)));
+    this.#byName = byName;
+    this.#raw = raw;
+    this.method = byName[":method"] as string;
+    this.target = (byName[":path"] as string | undefined) ?? "";
+    this.headers = new CallHeaders(raw, pseudoHeaderLength(raw));
     (stream as StreamWithExchange)[EXCHANGE] = this;
     stream.on("close", onStreamClose);
   }
 
   get host(): string | undefined {
-    const { byName, raw } = this.#head;
+    const byName = this.#byName;
+    const raw = this.#raw;
     const authority = byName[":authority"] as string | undefined;
     if (byName.host === undefined) return authority;
     // Node keeps the first host only.
@@ -53,7 +55,7 @@ export class Http2Exchange extends BaseExchange {
   }
 
   get namesHost(): boolean {
-    return this.#head.byName.host !== undefined || this.#head.byName[":authority"] !== undefined;
+    return this.#byName.host !== undefined || this.#byName[":authority"] !== undefined;
   }
 
   pause(): void {
@@ -67,7 +69,7 @@ export class Http2Exchange extends BaseExchange {
   respond(head: AnswerHead, body?: Uint8Array, trailers?: AnswerTrailers): void {
     const stream = this.#stream;
     if (!this.#canRespond()) return;
-    head.push(...this.commonHeaders);
+    if (this.commonHeaders.length > 0) head.push(...this.commonHeaders);
     if (body === undefined || body.length === 0 || this.method === "HEAD") {
       stream.respond(head, AND_NO_BODY);
       this.#finish();
@@ -84,7 +86,7 @@ export class Http2Exchange extends BaseExchange {
 
   begin(head: AnswerHead): void {
     if (!this.#canRespond()) return;
-    head.push(...this.commonHeaders);
+    if (this.commonHeaders.length > 0) head.push(...this.commonHeaders);
     this.#stream.on("wantTrailers", sendTrailers);
     this.#stream.respond(head, AND_TRAILERS);
   }
@@ -102,9 +104,13 @@ export class Http2Exchange extends BaseExchange {
 
   toNode(): { request: NodeRequest; response: NodeResponse } {
     const stream = this.#stream;
-    const byName = this.#head.byName as ConstructorParameters<typeof Http2ServerRequest>[1];
-    const request = new Http2ServerRequest(stream, byName, {}, this.#head.raw);
-    return { request, response: new Http2ServerResponse(stream) };
+    const byName = this.#byName as ConstructorParameters<typeof Http2ServerRequest>[1];
+    const request = new Http2ServerRequest(stream, byName, {}, this.#raw);
+    const response = new Http2ServerResponse(stream);
+    for (let i = 0; i < this.commonHeaders.length; i += 2) {
+      response.appendHeader(this.commonHeaders[i] as string, this.commonHeaders[i + 1] as string);
+    }
+    return { request, response };
   }
 
   sayContinue(): void {
@@ -159,7 +165,7 @@ function onStreamClose(this: StreamWithExchange): void {
 }
 
 function sendTrailers(this: StreamWithExchange): void {
-  if (!this.destroyed) this.sendTrailers({ ...this[EXCHANGE]?.trailers });
+  if (!this.destroyed) this.sendTrailers(this[EXCHANGE]?.trailers as AnswerTrailers);
 }
 
 function pseudoHeaderLength(raw: readonly string[]): number {

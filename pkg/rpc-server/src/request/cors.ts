@@ -24,12 +24,12 @@ export function createCorsPolicy(origins: readonly string[]): CorsPolicy {
   const any = allowed.has("*");
 
   return (exchange) => {
-    const origin = exchange.headers.get("origin");
+    const origin = exchange.headers.lookup("origin");
     exchange.commonHeaders = VARY;
     if (origin === null || !(any || allowed.has(origin))) return false;
     const allowOrigin = [...VARY, "access-control-allow-origin", any ? "*" : origin];
 
-    if (exchange.method !== "OPTIONS" || !exchange.headers.has("access-control-request-method")) {
+    if (exchange.method !== "OPTIONS" || exchange.headers.lookup("access-control-request-method") === null) {
       exchange.commonHeaders = [...allowOrigin, "access-control-expose-headers", EXPOSED_HEADERS];
       return false;
     }

@@ -39,11 +39,16 @@ export function createRequestHandler(parts: RequestHandlerParts): (exchange: Exc
 
     const resolved = resolve(exchange);
     if (resolved?.kind === "refusal") return refuse(exchange, resolved, host.observers);
-    if (exchange.headers.has("expect")) exchange.sayContinue();
+    if (exchange.headers.lookup("expect") !== null) exchange.sayContinue();
     if (resolved !== undefined) return startCall(exchange, resolved);
     if (fallback === undefined) return refuse(exchange, NOT_FOUND, host.observers);
     const { request, response } = exchange.toNode();
-    fallback(request, response);
+    try {
+      fallback(request, response);
+    } catch (error) {
+      host.onError(error);
+      exchange.cut();
+    }
   };
 }
 
@@ -51,10 +56,10 @@ export function createRequestHandler(parts: RequestHandlerParts): (exchange: Exc
 function findRefusal(exchange: Exchange, maxHeaders: number): Refusal | undefined {
   const fault = findRequestFault(exchange);
   if (fault !== undefined) return refusal(400, fault, Code.InvalidArgument);
-  if (exchange.headers.list.length > 2 * maxHeaders) {
+  if (exchange.headers.lines > maxHeaders) {
     return refusal(431, `the request has more than ${maxHeaders} headers`, Code.ResourceExhausted);
   }
-  const expectation = exchange.headers.get("expect");
+  const expectation = exchange.headers.lookup("expect");
   if (expectation !== null && expectation.toLowerCase() !== "100-continue") {
     return refusal(417, "the only expectation that can be met is 100-continue", Code.InvalidArgument);
   }

@@ -45,24 +45,27 @@ interface ContentType {
 
 const GRPC = /^application\/grpc(-web(-text)?)?(?:\+(proto|json))?$/;
 const CONNECT = /^application\/(connect\+)?(proto|json)$/;
-const PARAMETERS = /^(?:\s*;\s*(?:charset\s*=\s*"?utf-?8"?|(?!charset)[\w-]+\s*=\s*"?[^";]*"?)\s*)*$/;
+/** One parameter: no two parts of it can take the same characters, so a long header is refused as soon as a short one. */
+const PARAMETER = /^([\w-]+)=(?:"([^"]*)"|([^\s"]*))$/;
 
 /** Content types come in a handful of spellings: each is parsed once. What else clients may invent is not kept. */
 const parsed = new Map<string, ContentType | undefined>();
 const MAX_PARSED = 100;
 
 function contentTypeOf(header: string): ContentType | undefined {
-  if (parsed.has(header)) return parsed.get(header);
+  const known = parsed.get(header);
+  if (known !== undefined || parsed.has(header)) return known;
   const contentType = parseContentType(header);
   if (parsed.size < MAX_PARSED) parsed.set(header, contentType);
   return contentType;
 }
 
 function parseContentType(header: string): ContentType | undefined {
-  const lower = header.trim().toLowerCase();
-  const at = lower.search(/\s*;|$/);
-  if (!PARAMETERS.test(lower.slice(at))) return undefined;
-  const type = lower.slice(0, at);
+  const [type = "", ...parameters] = header
+    .toLowerCase()
+    .split(";")
+    .map((part) => part.trim());
+  if (!parameters.every(isParameter)) return undefined;
   const [isGrpc, web, text, grpcFormat = "proto"] = GRPC.exec(type) ?? [];
   if (isGrpc !== undefined) {
     const format = grpcFormat as MessageFormat["name"];
@@ -73,6 +76,12 @@ function parseContentType(header: string): ContentType | undefined {
   if (isConnect === undefined) return undefined;
   const format = connectFormat as MessageFormat["name"];
   return { type, protocol: "connect", isStream: stream !== undefined, format, isText: false };
+}
+
+/** Any that is well-formed, but another charset than UTF-8. Source: RFC 9110, 5.6.6 and 8.3. */
+function isParameter(text: string): boolean {
+  const [found, name, quoted, plain = quoted] = PARAMETER.exec(text) ?? [];
+  return found !== undefined && (name !== "charset" || plain === "utf-8" || plain === "utf8");
 }
 
 const UNARY_CODECS: Readonly<Record<Protocol, UnaryCodec>> = {
@@ -93,7 +102,7 @@ export function createRpcResolver(entries: ReadonlyMap<string, MethodEntry>): Re
     const { target, method } = exchange;
     const query = target.indexOf("?");
     const path = query < 0 ? target : target.slice(0, query);
-    const header = exchange.headers.get("content-type");
+    const header = exchange.headers.lookup("content-type");
     const contentType = header === null ? undefined : contentTypeOf(header);
     const entry = entries.get(path);
     if (entry === undefined) return unknownMethod(contentType, path);
@@ -157,7 +166,7 @@ function bidiNeedsHttp2(entry: MethodEntry): Refusal {
 
 /** Source: gRPC over HTTP/2; grpc-go answers the same. */
 function grpcNeedsHttp2(entry: MethodEntry): Refusal {
-  return refusal([":status", "505"], "gRPC needs HTTP/2", entry, "grpc");
+  return refusal([":status", "505", "connection", "close"], "gRPC needs HTTP/2", entry, "grpc");
 }
 
 function wrongMethod(entry: MethodEntry): Refusal {

@@ -34,7 +34,11 @@ const places: Record<string, (context: HandlerContext) => Headers> = {
 };
 
 /** Calls a handler that answers "hi" after it touched its metadata; twice, on one connection. */
-async function call(wire: Wire, touch: (context: HandlerContext) => void, interceptors: Interceptor[] = []) {
+async function call(
+  wire: Wire,
+  touch: (context: HandlerContext) => void,
+  { interceptors = [], told = [] }: { interceptors?: Interceptor[]; told?: unknown[] } = {},
+) {
   const { port, errors } = await startEchoServer({
     interceptors,
     routes: (router) =>
@@ -51,7 +55,7 @@ async function call(wire: Wire, touch: (context: HandlerContext) => void, interc
   const connection = await openConnection(port, wire.httpVersion);
   const first = readOutcome(wire, await connection.send(goodRequest(wire)));
   const second = readOutcome(wire, await connection.send(goodRequest(wire)));
-  expect(errors).toEqual([]);
+  expect(errors).toEqual(told);
   return [first, second];
 }
 
@@ -91,7 +95,10 @@ describe.each([...allWires])("over $name, a handler's", (wire) => {
     });
 
     test("control characters that Headers let pass do not break the answer", async () => {
-      const outcomes = await call(wire, (context) => places[place]?.(context).set("x-a", "a\x01b\x7fc"));
+      const leftOut = expect.objectContaining({ message: expect.stringContaining("x-a") });
+      const outcomes = await call(wire, (context) => places[place]?.(context).set("x-a", "a\x01b\x7fc"), {
+        told: [leftOut, leftOut],
+      });
       expect(outcomes).toMatchObject([served, served]);
     });
 
@@ -109,7 +116,7 @@ describe.each([...allWires])("over $name, a handler's", (wire) => {
       header: new Headers({ "x-a": "1" }),
       trailer: new Headers({ "x-b": "2" }),
     });
-    const [outcome] = await call(wire, () => {}, [interceptor]);
+    const [outcome] = await call(wire, () => {}, { interceptors: [interceptor] });
     expect(outcome).toMatchObject(served);
     expect(outcome?.metadata.get("x-a")).toBe("1");
   });

@@ -8,7 +8,6 @@ import {
   connectStream1,
   connectStream2,
   getWires,
-  grpc,
   grpcWires,
   postWires,
   type Wire,
@@ -132,9 +131,8 @@ judgeFaults([
   ),
 ]);
 
-/** Source: gRPC over HTTP/2 knows no HTTP/1.1; RFC 9110, 15.6.6. Bidirectional streams need full duplex. */
+/** Source: RFC 9110, 15.6.6. Bidirectional streams need full duplex. */
 judgeFaults([
-  fault("gRPC over HTTP/1.1", [{ ...grpc, name: "HTTP/1.1", httpVersion: "1.1" }], {}, { httpStatus: 505 }),
   fault(
     "a bidirectional stream over HTTP/1.1",
     [connectStream1],

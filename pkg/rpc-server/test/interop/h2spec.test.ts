@@ -15,13 +15,6 @@ const PATH = `/${EchoService.typeName}/Echo?${new URLSearchParams({
   message: JSON.stringify({ text: "long enough to be sent in parts" }),
 })}`;
 
-/** Cases that only ours fails, each with what h2spec must have seen instead: then nothing else is wrong with it. */
-const KNOWN: Record<string, RegExp> = {
-  // What does not begin as HTTP/2 is HTTP/1.1 to a port that speaks both, and gets that protocol's 400 before the
-  // connection is closed (RFC 9112, 2.2). RFC 9113, 3.4 leaves out the GOAWAY to a peer that does not speak HTTP/2.
-  "Sends invalid connection preface": /looked like an HTTP\/1\.1 header/,
-};
-
 const missing = await isMissing("h2spec");
 const sections = missing ? [] : await h2specSections();
 
@@ -71,20 +64,16 @@ describe("what a plain node:http2 server passes of h2spec, ours passes too:", ()
     );
     let lost = lostCases(ofSection(resultsOfPlain), ofSection(resultsOfOurs));
     // Some cases are races that either server may lose: an answer that leaves before the fault has come fails them.
-    for (let again = 0; again < 3 && unknown(lost).length > 0; again += 1) {
+    for (let again = 0; again < 3 && lost.length > 0; again += 1) {
       lost = lostCases(lost.map(asPassed), await runH2spec(oursPort, PATH, section));
     }
-    expect(unknown(lost)).toEqual([]);
+    expect(lost).toEqual([]);
   });
 
   test.skipIf(missing)("all in all", () => {
     process.stderr.write(`h2spec: node:http2 ${summaryOf(resultsOfPlain)}; rpc-server ${summaryOf(resultsOfOurs)}\n`);
     expect(resultsOfPlain.length).toBeGreaterThan(140);
     expect(resultsOfOurs).toHaveLength(resultsOfPlain.length);
-    // A known difference that is gone must be taken off the list.
-    expect(lostCases(resultsOfPlain, resultsOfOurs).map(({ title }) => title)).toEqual(
-      expect.arrayContaining(Object.keys(KNOWN)),
-    );
   });
 });
 
@@ -94,10 +83,6 @@ test.skipIf(missing)("h2spec finds fault with a server that does not speak HTTP/
   const results = await runH2spec(await listen(http1), PATH, "generic/1");
   expect(lostCases(results.map(asPassed), results)).toHaveLength(1);
 });
-
-function unknown(results: H2specResult[]): H2specResult[] {
-  return results.filter(({ title, detail }) => !KNOWN[title]?.test(detail));
-}
 
 function asPassed(result: H2specResult): H2specResult {
   return { ...result, verdict: "passed" };

@@ -1,0 +1,71 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { describe, expect, test } from "vitest";
+import { echoService } from "./echo-service.ts";
+import { EchoService } from "./gen/echo/v1/echo_service_pb.ts";
+import { CALLS, codeOf, connectBy, WIRES } from "./protocol-client.ts";
+import { openSession, request } from "./raw-http.ts";
+import { recordCalls } from "./record-calls.ts";
+import { startEchoServer } from "./start-echo-server.ts";
+
+const [GRPC] = WIRES;
+const FOREVER_MS = 60_000;
+const UNARY = "/echo.v1.EchoService/Echo";
+
+describe("mapError has the last word on the server's own errors", () => {
+  const mapError = (error: ConnectError) => new ConnectError(`mapped: ${error.rawMessage}`, error.code);
+
+  test.each(CALLS)(
+    "deadlines that interceptors leave as they are: $kind, $protocol, HTTP/$httpVersion",
+    async (row) => {
+      const { observer, ends, ended } = recordCalls();
+      const { baseUrl } = await startEchoServer({
+        observers: [observer],
+        mapError,
+        timeouts: () => ({ defaultMs: 20 }),
+      });
+      await expect(row.call(baseUrl, { delayMs: FOREVER_MS })).rejects.toMatchObject({
+        code: Code.DeadlineExceeded,
+        rawMessage: expect.stringMatching(/^mapped: /),
+      });
+      await ended();
+      expect(ends).toMatchObject([{ rawMessage: expect.stringMatching(/^mapped: /) }]);
+    },
+  );
+
+  test.each(CALLS)("not on what the handler throws: $kind, $protocol, HTTP/$httpVersion", async ({ call }) => {
+    const { baseUrl } = await startEchoServer({ mapError });
+    await expect(call(baseUrl, { failCode: Code.NotFound })).rejects.toMatchObject({ rawMessage: "told to fail" });
+  });
+
+  test("when it throws, the error stays as it was, and onError is told", async () => {
+    const record = recordCalls();
+    const { baseUrl, errors } = await startEchoServer({
+      observers: [record.observer],
+      readMaxBytes: 10,
+      mapError: () => {
+        throw new Error("mapError");
+      },
+    });
+    expect(await codeOf(connectBy(GRPC, baseUrl).echo({ text: "x".repeat(100) }))).toBe("ResourceExhausted");
+    await record.ended();
+    expect(record.heard).toEqual(["begin unary", "end ResourceExhausted"]);
+    expect(errors.map(String)).toEqual(["Error: mapError"]);
+  });
+});
+
+test("a request that is refused while the connection's budget is spent disturbs nobody", async () => {
+  const handled = Promise.withResolvers<void>();
+  const { port, errors } = await startEchoServer({
+    maxConnectionBufferBytes: 100,
+    routes: (router) => router.service(EchoService, { ...echoService, echo: () => handled.promise.then(() => ({})) }),
+  });
+  const session = await openSession(port);
+  const unfinished = session.request({ ":method": "POST", ":path": UNARY, "content-type": "application/json" });
+  unfinished.on("error", () => {});
+  unfinished.write(Buffer.alloc(100));
+  const refused = await request(session, { ":method": "POST", ":path": UNARY, "content-type": "text/html" });
+  expect([0, 415]).toContain(refused.status);
+  unfinished.close();
+  await expect(request(session, { ":path": "/" })).resolves.toMatchObject({ status: 404 });
+  expect(errors).toEqual([]);
+});
