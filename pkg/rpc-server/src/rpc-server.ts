@@ -5,7 +5,6 @@ import type { CallHost } from "./call/call.ts";
 import { Deadlines } from "./call/deadlines.ts";
 import { joinObservers } from "./call/observer.ts";
 import { compileRoutes } from "./call/router.ts";
-import { StreamCall } from "./call/stream-call.ts";
 import { ByteBudget } from "./connection/byte-budget.ts";
 import { formatPeer, type TimedExchange } from "./connection/connection.ts";
 import { createConnections } from "./connection/connections.ts";
@@ -74,11 +73,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     mapError: guardMapError(settings),
     onError: settings.onError,
   };
-  const entries = compileRoutes(settings.routes, {
-    ...settings,
-    streamOuter: StreamCall.observe,
-    streamInner: StreamCall.endOnAbort,
-  });
+  const entries = compileRoutes(settings.routes, settings);
   let isStopping = false;
   const onExchange = createRequestHandler({
     host,

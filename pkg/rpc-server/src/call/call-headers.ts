@@ -77,6 +77,13 @@ export class CallHeaders implements Headers {
     this.#remove(normalizeName(name), this.#start);
   }
 
+  /** Takes over others' names and values in place of its own. */
+  assign(headers: Headers): void {
+    if (headers === this) return;
+    const list = headers instanceof CallHeaders ? headers.flat() : [...headers].flat();
+    this.#list.splice(this.#start, this.#list.length, ...list);
+  }
+
   getSetCookie(): string[] {
     const values: string[] = [];
     this.each((name, value) => {

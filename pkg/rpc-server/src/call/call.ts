@@ -1,7 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { ConnectError, ContextValues } from "@connectrpc/connect";
 import type { Exchange, RequestSink } from "../connection/exchange.ts";
-import { CallHeaders } from "./call-headers.ts";
 import type { Deadlines, Expiring } from "./deadlines.ts";
 import { bodyLate, clientGone, deadlineExceeded, isTooMuchHeld, shuttingDown, toConnectError } from "./errors.ts";
 import { CallContextValues } from "./intercepted-call.ts";
@@ -41,11 +40,6 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
 
   protected readonly host: CallHost;
   protected readonly controller = new AbortController();
-  /**
-   * How long interceptors get to turn what ended their call from outside into an error of theirs, in milliseconds; then
-   * the client is answered without them.
-   */
-  protected readonly unwindMs: number = 100;
   protected hasEnded = false;
   /** What ended the call from outside, while its interceptors may still say it in their words. */
   protected endedBy: ConnectError | undefined;
@@ -81,6 +75,14 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
 
   get header(): Headers {
     return this.exchange.headers;
+  }
+
+  /**
+   * How long interceptors get to turn what ended their call from outside into an error of theirs, in milliseconds; then
+   * the client is answered without them.
+   */
+  protected get unwindMs(): number {
+    return 100;
   }
 
   /** How long the call may still take, in milliseconds; undefined when it has no deadline. Below 0 when it is over. */
@@ -185,15 +187,6 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
     this.finish(error);
   }
 
-  /**
-   * What the client is told of what interceptors and handler have thrown. When it is nothing but what ended the call from
-   * outside, which they did not put in their words, it is the server's own.
-   */
-  protected toTold(error: unknown, endedBy: unknown): ConnectError {
-    const told = toConnectError(error);
-    return error !== undefined && error === endedBy ? this.host.mapError(told) : told;
-  }
-
   protected abstract writeError(error: ConnectError): void;
 
   /** The one end of a call. Returns false when it had ended before. */
@@ -210,9 +203,4 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
     this.controller.abort(error ?? COMPLETED);
     return true;
   }
-}
-
-/** The same headers as an instance of ours: interceptors may have put others in place. */
-export function toCallHeaders(headers: Headers): CallHeaders {
-  return headers instanceof CallHeaders ? headers : new CallHeaders([...headers].flat());
 }

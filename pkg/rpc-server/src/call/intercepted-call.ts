@@ -1,4 +1,11 @@
-import type { ContextKey, ContextValues, HandlerContext, StreamRequest, UnaryRequest } from "@connectrpc/connect";
+import type {
+  ConnectError,
+  ContextKey,
+  ContextValues,
+  HandlerContext,
+  StreamRequest,
+  UnaryRequest,
+} from "@connectrpc/connect";
 import { type ConnectionInfo, connectionInfo } from "../request/connection-info.ts";
 import type { CallHeaders } from "./call-headers.ts";
 
@@ -13,6 +20,10 @@ export interface InterceptedCall {
   contextFor(request: UnaryRequest | StreamRequest): HandlerContext;
   /** What the handler returns, or a rejection as soon as the call is ended from outside. */
   guard<T>(output: T | PromiseLike<T>): T | Promise<T>;
+  /** Calls the listener when the call is ended from outside, or has been. */
+  whenAbandoned(listener: (error: ConnectError) => void): void;
+  /** Marks an error as the server's own: unless an interceptor replaces it, it passes through `mapError`. */
+  own(error: unknown): ConnectError;
 }
 
 /** connect-es's context values; its own are built with three closures each. Keys are symbols, so values are properties. */

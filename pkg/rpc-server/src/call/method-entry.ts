@@ -1,29 +1,11 @@
-import type { DescMethod, DescMethodUnary, DescService } from "@bufbuild/protobuf";
-import { create } from "@bufbuild/protobuf";
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
-import type {
-  ConnectRouterOptions,
-  HandlerContext,
-  Interceptor,
-  StreamRequest,
-  StreamResponse,
-  UnaryRequest,
-  UnaryResponse,
-} from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import type { ConnectRouterOptions, HandlerContext, Interceptor } from "@connectrpc/connect";
 import type { CodecMethod } from "../codec/codec.ts";
 import { Compressions, compressions } from "../codec/compression.ts";
 import { createJsonFormat, createProtoFormat } from "../codec/message-format.ts";
-import { CALL, type InterceptedCall } from "./intercepted-call.ts";
+import { composeStream, composeUnary, type MethodImplementation, type StreamChain, type UnaryChain } from "./chains.ts";
 import type { ObservedCall } from "./observer.ts";
-
-/** connect-es's implementation of a method, bound to its service. */
-export interface MethodImplementation {
-  readonly kind: DescMethod["methodKind"];
-  readonly method: DescMethod;
-  // biome-ignore lint/suspicious/noExplicitAny: each method has its own types, which its descriptor checks.
-  readonly impl: (...args: any[]) => any;
-}
 
 /** How long calls of a method may take, in milliseconds. */
 export interface MethodTimeouts {
@@ -32,8 +14,6 @@ export interface MethodTimeouts {
   /** At most; what is longer is shortened, not refused. Default: no bound. */
   readonly maxMs?: number;
 }
-
-export type UnaryChain = (request: UnaryRequest) => Promise<UnaryResponse>;
 
 /** One RPC, ready to be called. */
 export interface MethodEntry extends CodecMethod {
@@ -51,8 +31,8 @@ export interface MethodEntry extends CodecMethod {
   readonly requestGate: ((context: HandlerContext) => void | Promise<void>) | undefined;
   /** Interceptors and implementation of a unary method. */
   readonly unary: UnaryChain | undefined;
-  /** connect-es's own handler of a streaming method. */
-  readonly stream: UniversalHandler | undefined;
+  /** The same of a streaming method. */
+  readonly stream: StreamChain | undefined;
 }
 
 /** What a server gives to all its methods. */
@@ -77,11 +57,11 @@ export function createMethodEntry(
   spec: MethodImplementation,
   options: Partial<ConnectRouterOptions>,
   defaults: EntryDefaults,
-  stream: UniversalHandler | undefined,
 ): MethodEntry {
   const { method } = spec;
   const writeMaxBytes = options.writeMaxBytes ?? defaults.writeMaxBytes;
-  const { jsonOptions, binaryOptions } = options;
+  const { jsonOptions, binaryOptions, interceptors = defaults.interceptors } = options;
+  const isUnary = method.methodKind === "unary";
   const formatOptions = { writeMaxBytes, maxDepth: defaults.maxDepth, jsonOptions, binaryOptions };
   return {
     method,
@@ -93,7 +73,7 @@ export function createMethodEntry(
       "grpc-web": options.grpcWeb !== false,
       connect: options.connect !== false,
     },
-    allowsGet: method.methodKind === "unary" && method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS,
+    allowsGet: isUnary && method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS,
     timeouts: defaults.timeouts(method),
     refuseTimeoutAboveMs: options.maxTimeoutMs ?? Number.POSITIVE_INFINITY,
     readMaxBytes: options.readMaxBytes ?? defaults.readMaxBytes,
@@ -107,36 +87,7 @@ export function createMethodEntry(
     jsonOptions,
     shutdownSignal: options.shutdownSignal,
     requestGate: options.requestGate,
-    unary:
-      method.methodKind === "unary" ? composeUnary(spec, options.interceptors ?? defaults.interceptors) : undefined,
-    stream,
+    unary: isUnary ? composeUnary(spec, interceptors) : undefined,
+    stream: isUnary ? undefined : composeStream(spec, interceptors),
   };
-}
-
-/** Interceptors around the implementation, composed once. Which call a request belongs to, it carries with it. */
-function composeUnary({ method, impl }: MethodImplementation, interceptors: readonly Interceptor[]): UnaryChain {
-  const invoke = async (request: UnaryRequest | StreamRequest): Promise<UnaryResponse> => {
-    const call = callOf(request);
-    const output = await call.guard(impl(request.message, call.contextFor(request)));
-    return {
-      stream: false,
-      service: method.parent,
-      method: method as DescMethodUnary,
-      header: call.responseHeader,
-      trailer: call.responseTrailer,
-      message: create(method.output, output),
-    };
-  };
-  return interceptors.reduceRight<(request: UnaryRequest | StreamRequest) => Promise<UnaryResponse | StreamResponse>>(
-    (next, interceptor) => interceptor(next),
-    invoke,
-  ) as UnaryChain;
-}
-
-/** `{...request}` takes the symbol along; one that is built anew has at least the call's contextValues. */
-function callOf(request: UnaryRequest | StreamRequest): InterceptedCall {
-  const carrier = request as { [CALL]?: InterceptedCall; contextValues: { [CALL]?: InterceptedCall } };
-  const call = carrier[CALL] ?? carrier.contextValues[CALL];
-  if (call === undefined) throw new Error("an interceptor has replaced the request and its contextValues");
-  return call;
 }

@@ -1,22 +1,8 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import {
-  type ConnectRouter,
-  type ConnectRouterOptions,
-  createConnectRouter,
-  createServiceImplSpec,
-  type Interceptor,
-  type MethodImpl,
-} from "@connectrpc/connect";
+import { type ConnectRouter, type ConnectRouterOptions, createServiceImplSpec } from "@connectrpc/connect";
 import { createMethodUrl } from "@connectrpc/connect/protocol";
-import { compressions } from "../codec/compression.ts";
-import { createMethodEntry, type EntryDefaults, type MethodEntry, type MethodImplementation } from "./method-entry.ts";
-
-export interface RouterDefaults extends EntryDefaults {
-  /** Around the interceptors of a streaming method. */
-  readonly streamOuter: Interceptor;
-  /** Within them, around its handler. */
-  readonly streamInner: Interceptor;
-}
+import type { MethodImplementation } from "./chains.ts";
+import { createMethodEntry, type EntryDefaults, type MethodEntry } from "./method-entry.ts";
 
 /**
  * Calls `routes` with a router that has connect-es's interface, and compiles what it registers: entries by path.
@@ -24,31 +10,17 @@ export interface RouterDefaults extends EntryDefaults {
  */
 export function compileRoutes(
   routes: (router: ConnectRouter) => void,
-  defaults: RouterDefaults,
+  defaults: EntryDefaults,
 ): ReadonlyMap<string, MethodEntry> {
   const entries = new Map<string, MethodEntry>();
-  const { readMaxBytes, writeMaxBytes, compressMinBytes } = defaults;
-  const connectRouter = createConnectRouter();
 
   function register(spec: MethodImplementation, options: Partial<ConnectRouterOptions>): void {
-    const path = createMethodUrl("/", spec.method);
-    connectRouter.rpc(spec.method, spec.impl as MethodImpl<DescMethod>, {
-      acceptCompression: [...compressions],
-      readMaxBytes,
-      writeMaxBytes,
-      compressMinBytes,
-      ...options,
-      binaryOptions: { recursionLimit: defaults.maxDepth, ...options.binaryOptions },
-      jsonOptions: { recursionLimit: defaults.maxDepth, ...options.jsonOptions },
-      interceptors: [defaults.streamOuter, ...(options.interceptors ?? defaults.interceptors), defaults.streamInner],
-    });
-    const handler = connectRouter.handlers.at(-1);
-    const stream = spec.kind === "unary" ? undefined : handler;
-    entries.set(path, createMethodEntry(spec, options, defaults, stream));
+    entries.set(createMethodUrl("/", spec.method), createMethodEntry(spec, options, defaults));
   }
 
   const router: ConnectRouter = {
-    handlers: connectRouter.handlers,
+    // connect-es's own, which nobody needs here.
+    handlers: [],
     service(service: DescService, implementation, options) {
       const spec = createServiceImplSpec(service, implementation);
       for (const method of Object.values(spec.methods)) register(method as MethodImplementation, options ?? {});

@@ -1,290 +1,115 @@
-import { channel } from "node:diagnostics_channel";
-import { Code, ConnectError, type Interceptor, type StreamRequest, type StreamResponse } from "@connectrpc/connect";
-import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
-import type { CodecCall } from "../codec/codec.ts";
-import type { MessageFormat } from "../codec/message-format.ts";
-import { appendStreamHeaders, streamTrailers } from "../codec/metadata.ts";
-import { failStream, readEndOfStream } from "../codec/stream-error.ts";
-import { parseConnectTimeout, parseGrpcTimeout } from "../codec/timeout.ts";
-import type { AnswerHead, Exchange } from "../connection/exchange.ts";
-import type { Resolution } from "../request/resolver.ts";
-import { Call, type CallHost } from "./call.ts";
-import { CallHeaders } from "./call-headers.ts";
-import { timeoutRefused, toConnectError, tooMuchHeld } from "./errors.ts";
-import { CALL } from "./intercepted-call.ts";
-import { orAbort, untilAborted } from "./until-aborted.ts";
+import type { Message } from "@bufbuild/protobuf";
+import { Code, ConnectError, type StreamRequest } from "@connectrpc/connect";
+import type { StreamCodec } from "../codec/codec.ts";
+import type { Exchange } from "../connection/exchange.ts";
+import { AnswerWriter } from "./answer-writer.ts";
+import type { CallHost } from "./call.ts";
+import type { StreamChain } from "./chains.ts";
+import { type CallParts, HandledCall } from "./handled-call.ts";
+import { RequestMessages } from "./request-messages.ts";
 
-/** Tells who counts them that a call is served by connect-es's own handler: `{ method: DescMethod }`. */
-const connectHandlerChannel = channel("grpc-service-template:rpc-server:connect-es-handler");
+/** A streaming call: messages are decoded as the handler asks for them, and answered as it yields them. */
+export class StreamCall extends HandledCall<StreamCodec> {
+  readonly #messages: RequestMessages;
+  readonly #writer: AnswerWriter;
 
-/** Above this, request bytes wait in the socket until the handler has read some. */
-const QUEUE_BYTES = 64 * 1024;
-
-/** A streaming call, which connect-es's own handler of its protocol reads and writes. */
-export class StreamCall extends Call implements CodecCall {
-  readonly protocol: "grpc" | "grpc-web" | "connect";
-  readonly format: MessageFormat;
-  readonly requestCompression = undefined;
-  readonly acceptedCompressions = null;
-  readonly responseHeader = new CallHeaders();
-  readonly responseTrailer = new CallHeaders();
-  readonly #handler: UniversalHandler;
-  #queue: Buffer[] = [];
-  #queuedBytes = 0;
-  #bodyHasEnded = false;
-  #hasBegun = false;
-  #wake: (() => void) | undefined;
-  #stopWriting: ((reason: unknown) => void) | undefined;
-  #lastPart: Uint8Array | undefined;
-  /** What the interceptors let through to the client. */
-  #outcome: ConnectError | undefined;
-
-  constructor(host: CallHost, exchange: Exchange, { entry, protocol, format }: Resolution) {
-    super(host, exchange, entry);
-    this.protocol = protocol;
-    this.format = format;
-    this.#handler = entry.stream as UniversalHandler;
-  }
-
-  start(): void {
-    this.begin();
-    const { headers } = this.exchange;
-    try {
-      const timeoutMs =
-        this.protocol === "connect"
-          ? parseConnectTimeout(headers.lookup("connect-timeout-ms"))
-          : parseGrpcTimeout(headers.lookup("grpc-timeout"));
-      if (timeoutMs !== undefined && timeoutMs > this.entry.refuseTimeoutAboveMs) {
-        throw timeoutRefused(timeoutMs, this.entry.refuseTimeoutAboveMs);
-      }
-      this.startDeadline(timeoutMs);
-    } catch (error) {
-      this.fail(this.host.mapError(toConnectError(error)));
-    }
-    if (this.hasEnded) return;
-    connectHandlerChannel.publish({ method: this.entry.method });
-    this.exchange.read(this, false);
-    void this.#serve();
+  constructor(host: CallHost, exchange: Exchange, parts: CallParts<StreamCodec>) {
+    super(host, exchange, parts);
+    this.#messages = new RequestMessages(this);
+    this.#writer = new AnswerWriter(this, parts.codec, (error) => {
+      host.onError(error);
+      exchange.cut();
+    });
   }
 
   data(chunk: Buffer): void {
     if (this.hasEnded) return;
-    if (!this.exchange.connection.budget.tryHold(chunk.length)) {
-      this.endFromOutside(tooMuchHeld());
-      return;
+    try {
+      this.#messages.push(chunk);
+    } catch (error) {
+      this.endFromOutside(this.own(error));
     }
-    this.#queue.push(chunk);
-    this.#queuedBytes += chunk.length;
-    if (this.#queuedBytes > QUEUE_BYTES) this.exchange.pause();
-    this.#wake?.();
   }
 
   end(): void {
-    this.#bodyHasEnded = true;
-    this.#wake?.();
+    this.#messages.end();
   }
 
-  /** The outermost interceptor of streaming calls: counts messages, and sees how the call ends. */
-  static readonly observe: Interceptor = (next) => async (request) => {
-    const call = (request.contextValues as { [CALL]?: unknown })[CALL];
-    if (!(call instanceof StreamCall) || !request.stream) return next(request);
-    return call.#observed(request, next as (request: StreamRequest) => Promise<StreamResponse>);
-  };
+  received(): void {
+    this.host.observers.received(this);
+  }
 
-  /** The innermost one: ends the call with its signal's reason, also when the handler takes no notice. */
-  static readonly endOnAbort: Interceptor = (next) => async (request) => {
-    const { signal } = request;
-    const response = await orAbort(next(request), signal);
-    return response.stream ? { ...response, message: untilAborted(response.message, signal) } : response;
-  };
+  protected read(): void {
+    this.#writer.prepare();
+    this.exchange.read(this, false);
+    void this.#handle();
+  }
 
-  /** For the end of the stream to be written. */
-  protected override readonly unwindMs = 1_000;
+  /** What is being written gets some more time. */
+  protected override get unwindMs(): number {
+    return this.#writer.isWriting ? 1_000 : super.unwindMs;
+  }
 
-  /** The handler's part ends by the signal; a client that does not read its end is cut off. */
-  protected abandonHandler(): boolean {
-    return true;
+  protected override abandonHandler(error: ConnectError): boolean {
+    this.#messages.stop(error);
+    return super.abandonHandler(error);
   }
 
   protected writeError(error: ConnectError): void {
-    if (this.#hasBegun) this.exchange.cut();
-    else failStream(this, this.protocol, error);
+    this.#writer.end(error);
   }
 
   protected override finish(error: ConnectError | undefined): boolean {
-    this.#release(this.#queuedBytes);
-    this.#queue = [];
-    const ended = super.finish(error);
-    this.#wake?.();
-    this.#stopWriting?.(error);
-    return ended;
+    if (!super.finish(error)) return false;
+    const { reason } = this.controller.signal;
+    this.#messages.stop(reason);
+    this.#writer.stop();
+    if (error !== undefined) super.abandonHandler(error);
+    return true;
   }
 
-  async #serve(): Promise<void> {
+  async #handle(): Promise<void> {
+    this.isHandling = true;
     try {
-      const response = await this.#handler({
-        httpVersion: this.httpVersion,
-        method: this.exchange.method,
-        url: `http://${this.exchange.host}${this.exchange.target}`,
-        header: this.#handlerHeaders(),
-        body: this.#body(),
-        signal: this.controller.signal,
-        contextValues: this.contextValues,
-      });
-      await this.#answer(response);
-      this.finish(this.#outcome ?? this.#statusOf(response));
-    } catch (error) {
-      if (this.hasEnded) return;
-      this.host.onError(error);
-      this.exchange.cut();
-      this.finish(toConnectError(error));
-    }
-  }
-
-  async #answer({ status, header, body, trailer }: UniversalServerResponse): Promise<void> {
-    const head: AnswerHead = [":status", String(status)];
-    if (header !== undefined) appendStreamHeaders(this, head, header);
-    const parts = (body ?? noParts())[Symbol.asyncIterator]();
-    try {
-      await this.#sendParts(head, parts, trailer, header);
-    } finally {
-      // However it ended, the handler cleans up. Not awaited: it may be busy.
-      parts.return?.().catch(() => {});
-    }
-  }
-
-  async #sendParts(
-    head: AnswerHead,
-    parts: AsyncIterator<Uint8Array>,
-    trailer: Headers | undefined,
-    header: Headers | undefined,
-  ): Promise<void> {
-    const first = await parts.next();
-    if (this.hasEnded) return;
-    this.#hasBegun = true;
-    const trailers = () => (trailer === undefined ? undefined : streamTrailers(this, trailer));
-    const isError = first.done && trailer !== undefined && trailer.get("grpc-status") !== "0";
-    if (isError && !hasMetadata(header)) {
-      // Trailers-Only: in one frame, since a client whose request is refused may stop listening after the first.
-      this.exchange.respond([...head, ...Object.entries(trailers() ?? {}).flat()]);
-    } else if (!first.done && this.protocol !== "grpc" && isEndOfStream(first.value)) {
-      this.#lastPart = first.value;
-      this.exchange.respond(head, first.value);
-    } else {
-      this.exchange.begin(head);
-      for (let part = first; !part.done; part = await parts.next()) {
-        this.#lastPart = part.value;
-        await this.#write(part.value);
-      }
-      this.exchange.end(trailers());
-    }
-  }
-
-  /** A write that waits for its client ends with the call. */
-  #write(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#stopWriting = reject;
-      this.exchange.write(bytes).then(resolve, reject);
-    });
-  }
-
-  /** What the client was told by somebody else than the interceptors, as far as it can be seen. */
-  #statusOf({ status, trailer }: UniversalServerResponse): ConnectError | undefined {
-    const code = Number(trailer?.get("grpc-status") ?? 0);
-    if (code !== 0) return new ConnectError(decodeURIComponent(trailer?.get("grpc-message") ?? ""), code);
-    const ended = this.#lastPart === undefined ? undefined : readEndOfStream(this.protocol, this.#lastPart);
-    if (ended !== undefined) return ended;
-    return status === 200 ? undefined : new ConnectError(`HTTP status ${status}`, Code.Unknown);
-  }
-
-  /** connect-es reads the timeout too: it is given the one that holds. */
-  #handlerHeaders(): Headers {
-    const headers = new Headers(this.exchange.headers);
-    const remainingMs = this.remainingMs();
-    headers.delete("grpc-timeout");
-    headers.delete("connect-timeout-ms");
-    if (remainingMs !== undefined && remainingMs < MAX_TIMER_MS) {
-      const whole = Math.max(0, Math.ceil(remainingMs));
-      if (this.protocol === "connect") headers.set("connect-timeout-ms", String(whole));
-      else headers.set("grpc-timeout", whole < 1e8 ? `${whole}m` : `${Math.ceil(whole / 1000)}S`);
-    }
-    return headers;
-  }
-
-  async *#body(): AsyncGenerator<Uint8Array, void> {
-    for (;;) {
-      const chunk = this.#queue.shift();
-      if (chunk !== undefined) {
-        this.#release(chunk.length);
-        if (this.#queuedBytes <= QUEUE_BYTES) this.exchange.resume();
-        yield chunk;
-      } else if (this.controller.signal.aborted) {
-        throw this.controller.signal.reason;
-      } else if (this.#bodyHasEnded) {
-        return;
-      } else {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        this.#wake = resolve;
-        await orAbort(promise, this.controller.signal);
-      }
-    }
-  }
-
-  #release(bytes: number): void {
-    this.#queuedBytes -= bytes;
-    this.exchange.connection.budget.release(bytes);
-  }
-
-  async #observed(
-    request: StreamRequest,
-    next: (request: StreamRequest) => Promise<StreamResponse>,
-  ): Promise<StreamResponse> {
-    const { observers } = this.host;
-    try {
-      const response = await next({ ...request, message: tap(request.message, () => observers.received(this)) });
+      const chain = this.entry.stream as StreamChain;
+      const response = await chain(this.request(true, this.#messages) as StreamRequest);
       if (!response.stream) throw new ConnectError("a streaming call was answered as a unary one", Code.Internal);
-      const sent = tap(response.message, () => observers.sent(this));
-      return { ...response, message: this.#observeEnd(sent, request.signal) };
+      this.responseHeader.assign(response.header);
+      await this.#sendAll(response.message[Symbol.asyncIterator]());
+      if (this.hasEnded) return;
+      this.responseTrailer.assign(response.trailer);
+      this.#writer.end(undefined);
+      this.finish(undefined);
     } catch (error) {
-      throw this.#noteOutcome(error, request.signal);
+      // What fails once the call is over is not why it is over.
+      this.failAsHandled(error instanceof ConnectError ? error : (this.endedBy ?? error));
     }
   }
 
-  async *#observeEnd<T>(messages: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
-    try {
-      yield* messages;
-    } catch (error) {
-      throw this.#noteOutcome(error, signal);
+  /** One message after the other, as the client takes them. */
+  async #sendAll(messages: AsyncIterator<Message>): Promise<void> {
+    for (;;) {
+      const step = await messages.next();
+      if (step.done || this.hasEnded) return this.hasEnded ? letGo(messages) : undefined;
+      try {
+        const room = this.#writer.send(step.value);
+        if (room !== undefined) await room;
+      } catch (error) {
+        void letGo(messages, error);
+        throw this.own(error);
+      }
+      if (this.hasEnded) return letGo(messages);
+      this.host.observers.sent(this);
     }
   }
+}
 
-  #noteOutcome(error: unknown, signal: AbortSignal): ConnectError {
-    // What a write failed with once the call was over is not why it was over.
-    const isCause = error instanceof ConnectError || this.endedBy === undefined;
-    // The signal's reason, since connect-es has a timer of its own for the deadline, which may be the first.
-    this.#outcome = this.toTold(isCause ? error : this.endedBy, signal.aborted ? signal.reason : this.endedBy);
-    return this.#outcome;
+/** The handler's part, and what interceptors have put around it, hears that it is over, and why; it may take its time. */
+async function letGo(messages: AsyncIterator<Message>, error?: unknown): Promise<void> {
+  try {
+    await (error === undefined ? messages.next() : messages.throw?.(error));
+  } catch {
+    // It is over already.
   }
-}
-
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
-/** Marks the last envelope of gRPC-Web and of Connect. */
-const END_OF_STREAM_FLAGS = 0x80 | 0b10;
-
-function isEndOfStream([flags = 0]: Uint8Array): boolean {
-  return (flags & END_OF_STREAM_FLAGS) !== 0;
-}
-
-function hasMetadata(header: Headers | undefined): boolean {
-  return [...(header?.keys() ?? [])].some((name) => name !== "content-type" && name !== "grpc-encoding");
-}
-
-async function* noParts(): AsyncGenerator<Uint8Array, void> {}
-
-async function* tap<T>(messages: AsyncIterable<T>, onMessage: () => void): AsyncGenerator<T> {
-  for await (const message of messages) {
-    onMessage();
-    yield message;
-  }
+  await messages.return?.().catch(() => {});
 }

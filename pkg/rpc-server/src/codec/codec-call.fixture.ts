@@ -1,6 +1,6 @@
 import { EchoService } from "../../test/gen/echo/v1/echo_service_pb.ts";
 import { CallHeaders } from "../call/call-headers.ts";
-import type { MethodImplementation } from "../call/method-entry.ts";
+import type { MethodImplementation } from "../call/chains.ts";
 import { createMethodEntry, type EntryDefaults, type MethodEntry } from "../call/method-entry.ts";
 import type { Exchange } from "../connection/exchange.ts";
 import type { CodecCall } from "./codec.ts";
@@ -19,7 +19,7 @@ type Method = (typeof EchoService.method)[keyof typeof EchoService.method];
 /** The entry of a method of the echo service, which nothing implements. */
 export function entryOf(method: Method = EchoService.method.echo, options = {}, defaults = {}): MethodEntry {
   const spec: MethodImplementation = { kind: method.methodKind, method, impl: () => ({}) };
-  return createMethodEntry(spec, options, { ...DEFAULTS, ...defaults }, undefined);
+  return createMethodEntry(spec, options, { ...DEFAULTS, ...defaults });
 }
 
 /** A call of Echo without a request, and the names that it reported. */

@@ -1,7 +1,7 @@
 import type { DescMethod, JsonReadOptions, JsonWriteOptions, Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
 import type { CallHeaders } from "../call/call-headers.ts";
-import type { Exchange } from "../connection/exchange.ts";
+import type { AnswerTrailers, Exchange } from "../connection/exchange.ts";
 import type { Compression, Compressions } from "./compression.ts";
 import type { MessageFormat } from "./message-format.ts";
 
@@ -32,8 +32,8 @@ export interface CodecCall {
   reportUnsendable(name: string): void;
 }
 
-/** How unary calls of one protocol stand in HTTP. */
-export interface UnaryCodec {
+/** How calls of one protocol stand in HTTP. */
+export interface Codec {
   readonly protocol: "grpc" | "grpc-web" | "connect";
   /** The answer's content-type. */
   contentType(format: MessageFormat): string;
@@ -41,6 +41,9 @@ export interface UnaryCodec {
   timeoutMs(call: CodecCall): number | undefined;
   /** Looks at the headers, before the body is read. @throws ConnectError for what cannot be served */
   begin(call: CodecCall): void;
+}
+
+export interface UnaryCodec extends Codec {
   /** Looks at what there is of the body, after each part. @throws ConnectError when that cannot be taken */
   checkBody(call: CodecCall, body: Buffer, isFirstLook: boolean): void;
   /** How many bytes of body there may be at most. */
@@ -53,4 +56,19 @@ export interface UnaryCodec {
   respond(call: CodecCall, message: Message): void | Promise<void>;
   /** Writes the error as the protocol has it. */
   fail(call: CodecCall, error: ConnectError): void;
+}
+
+/** Messages stand in envelopes, in every protocol; what differs is what announces them, and how they end. */
+export interface StreamCodec extends Codec {
+  /** Names the compression of the answer's messages. */
+  readonly encodingHeader: string;
+  /** Without an error: the call has succeeded. */
+  end(call: CodecCall, error: ConnectError | undefined): StreamEnd;
+}
+
+/** What follows the last message. */
+export interface StreamEnd {
+  /** An envelope in the body. */
+  readonly envelope?: Uint8Array;
+  readonly trailers?: AnswerTrailers;
 }

@@ -5,7 +5,7 @@ import { compress, decompress } from "./compression.ts";
 
 /** Flags and length. Source: gRPC over HTTP/2, "Length-Prefixed-Message"; gRPC-Web, "HTTP/2 related differences". */
 export const PREFIX_BYTES = 5;
-const COMPRESSED = 0b1;
+export const COMPRESSED = 0b1;
 
 /** How much of what follows a unary request's message is read, to see whether it is another one. */
 export const EXCESS_BYTES = 64 * 1024;
@@ -26,7 +26,7 @@ function isWholeEnvelope(bytes: Buffer): boolean {
 }
 
 /** @throws ConnectError for unknown flags, and for a length above the limit, whether or not so much has come. */
-function checkPrefix({ entry, requestCompression }: CodecCall, start: Uint8Array): void {
+export function checkPrefix({ entry, requestCompression }: CodecCall, start: Uint8Array): void {
   const flags = start[0] ?? 0;
   if ((flags & ~COMPRESSED) !== 0) {
     throw new ConnectError(`unknown envelope flags 0x${flags.toString(16).padStart(2, "0")}`, Code.InvalidArgument);
@@ -44,7 +44,8 @@ function checkPrefix({ entry, requestCompression }: CodecCall, start: Uint8Array
   }
 }
 
-function lengthOf(start: Uint8Array): number {
+/** The length that a prefix claims. */
+export function lengthOf(start: Uint8Array): number {
   const [, a = 0, b = 0, c = 0, d = 0] = start;
   return a * 0x1000000 + ((b << 16) | (c << 8) | d);
 }
@@ -55,14 +56,18 @@ function lengthOf(start: Uint8Array): number {
  * an incomplete one or what follows it, and what checkPrefix throws
  */
 export function decodeEnvelope(call: CodecCall, body: Buffer): Message | Promise<Message> {
-  if (body.length === 0) throw new ConnectError("the request has no message: one is expected", Code.Unimplemented);
+  if (body.length === 0) throw noMessage();
   if (body.length >= PREFIX_BYTES) checkPrefix(call, body);
   const end = PREFIX_BYTES + (body.length < PREFIX_BYTES ? 0 : lengthOf(body));
-  if (body.length < end) throw new ConnectError("the request's message is incomplete", Code.InvalidArgument);
+  if (body.length < end) throw incompleteMessage();
   if (body.length > end) assertNothingFollows(body, end);
 
-  const bytes = body.subarray(PREFIX_BYTES, end);
-  if (body[0] !== COMPRESSED || call.requestCompression === undefined) return call.format.decode(bytes);
+  return openEnvelope(call, body[0] ?? 0, body.subarray(PREFIX_BYTES, end));
+}
+
+/** The message in an envelope whose prefix is checked. @throws ConnectError for what cannot be decompressed or decoded */
+export function openEnvelope(call: CodecCall, flags: number, bytes: Uint8Array): Message | Promise<Message> {
+  if (flags !== COMPRESSED || call.requestCompression === undefined) return call.format.decode(bytes);
   const raw = decompress(call.requestCompression, bytes, call.entry.readMaxBytes);
   return raw instanceof Uint8Array ? call.format.decode(raw) : raw.then((decoded) => call.format.decode(decoded));
 }
@@ -74,7 +79,16 @@ function assertNothingFollows(body: Buffer, end: number): never {
     : new ConnectError(`${rest} bytes follow the request's message`, Code.InvalidArgument);
 }
 
+export function incompleteMessage(): ConnectError {
+  return new ConnectError("the request's message is incomplete", Code.InvalidArgument);
+}
+
 /** Source: gRPC, statuscodes.md, "Request cardinality violation". */
+export function noMessage(): ConnectError {
+  return new ConnectError("the request has no message: one is expected", Code.Unimplemented);
+}
+
+/** The same. */
 export function moreThanOneMessage(): ConnectError {
   return new ConnectError("the request has more than one message: one is expected", Code.Unimplemented);
 }
@@ -101,8 +115,13 @@ export function encodeEnvelope(call: CodecCall, message: Message): Enveloped | P
 /** One envelope with these flags around a payload. */
 export function envelope(flags: number, payload: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(PREFIX_BYTES + payload.length);
-  bytes[0] = flags;
-  bytes.writeUInt32BE(payload.length, 1);
-  bytes.set(payload, PREFIX_BYTES);
+  putEnvelope(bytes, 0, flags, payload);
   return bytes;
+}
+
+/** Writes an envelope into bytes that have room for it. */
+export function putEnvelope(bytes: Buffer, at: number, flags: number, payload: Uint8Array): void {
+  bytes[at] = flags;
+  bytes.writeUInt32BE(payload.length, at + 1);
+  bytes.set(payload, at + PREFIX_BYTES);
 }

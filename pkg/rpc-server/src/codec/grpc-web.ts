@@ -1,5 +1,6 @@
+import type { ConnectError } from "@connectrpc/connect";
 import type { AnswerHead } from "../connection/exchange.ts";
-import type { CodecCall, UnaryCodec } from "./codec.ts";
+import type { Codec, CodecCall, StreamCodec, UnaryCodec } from "./codec.ts";
 import {
   checkBody,
   decodeEnvelope,
@@ -20,11 +21,15 @@ const TRAILERS = 0x80;
 const OK = envelope(TRAILERS, Buffer.from("grpc-status: 0\r\n"));
 
 /** gRPC-Web, without its base64 variant. Source: github.com/grpc/grpc, doc/PROTOCOL-WEB.md. */
-export const grpcWebCodec: UnaryCodec = {
+const grpcWeb: Codec = {
   protocol: "grpc-web",
   contentType: ({ name }) => (name === "proto" ? "application/grpc-web+proto" : "application/grpc-web+json"),
   timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.lookup("grpc-timeout")),
   begin: beginEnveloped,
+};
+
+export const grpcWebCodec: UnaryCodec = {
+  ...grpcWeb,
   checkBody,
   maxBodyBytes: ({ entry }) => PREFIX_BYTES + entry.readMaxBytes + EXCESS_BYTES,
   overflow: moreThanOneMessage,
@@ -38,11 +43,14 @@ export const grpcWebCodec: UnaryCodec = {
   fail(call, error) {
     const head: AnswerHead = [":status", "200", "content-type", this.contentType(call.format)];
     appendMetadata(call, head, call.responseHeader);
-    const trailers: AnswerHead = [...statusHeaders(error)];
-    appendMetadata(call, trailers, call.responseTrailer);
-    appendMetadata(call, trailers, errorMetadata(error));
-    call.exchange.respond(head, encodeTrailers(trailers));
+    call.exchange.respond(head, trailersOf(call, error));
   },
+};
+
+export const grpcWebStreamCodec: StreamCodec = {
+  ...grpcWeb,
+  encodingHeader: "grpc-encoding",
+  end: (call, error) => ({ envelope: trailersOf(call, error) }),
 };
 
 function respond(call: CodecCall, { bytes, encoding }: Enveloped): void {
@@ -52,11 +60,12 @@ function respond(call: CodecCall, { bytes, encoding }: Enveloped): void {
   call.exchange.respond(head, Buffer.concat([bytes, trailersOf(call)]));
 }
 
-function trailersOf(call: CodecCall): Buffer {
+function trailersOf(call: CodecCall, error?: ConnectError): Buffer {
   const { responseTrailer } = call;
-  if (responseTrailer.lines === 0) return OK;
-  const trailers: AnswerHead = ["grpc-status", "0"];
+  if (error === undefined && responseTrailer.lines === 0) return OK;
+  const trailers: AnswerHead = error === undefined ? ["grpc-status", "0"] : [...statusHeaders(error)];
   appendMetadata(call, trailers, responseTrailer);
+  if (error !== undefined) appendMetadata(call, trailers, errorMetadata(error));
   return encodeTrailers(trailers);
 }
 

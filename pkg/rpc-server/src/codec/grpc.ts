@@ -1,5 +1,6 @@
+import type { ConnectError } from "@connectrpc/connect";
 import type { AnswerHead, AnswerTrailers } from "../connection/exchange.ts";
-import type { CodecCall, UnaryCodec } from "./codec.ts";
+import type { Codec, CodecCall, StreamCodec, UnaryCodec } from "./codec.ts";
 import {
   checkBody,
   decodeEnvelope,
@@ -16,11 +17,15 @@ import { parseGrpcTimeout } from "./timeout.ts";
 const OK: AnswerTrailers = { "grpc-status": "0" };
 
 /** gRPC over HTTP/2. Source: github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md, compression.md, statuscodes.md. */
-export const grpcCodec: UnaryCodec = {
+const grpc: Codec = {
   protocol: "grpc",
   contentType: ({ name }) => (name === "proto" ? "application/grpc+proto" : "application/grpc+json"),
   timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.lookup("grpc-timeout")),
   begin: beginEnveloped,
+};
+
+export const grpcCodec: UnaryCodec = {
+  ...grpc,
   checkBody,
   maxBodyBytes: ({ entry }) => PREFIX_BYTES + entry.readMaxBytes + EXCESS_BYTES,
   overflow: moreThanOneMessage,
@@ -41,6 +46,12 @@ export const grpcCodec: UnaryCodec = {
   },
 };
 
+export const grpcStreamCodec: StreamCodec = {
+  ...grpc,
+  encodingHeader: "grpc-encoding",
+  end: (call, error) => ({ trailers: trailersOf(call, error) }),
+};
+
 function respond(call: CodecCall, { bytes, encoding }: Enveloped): void {
   const head: AnswerHead = [":status", "200", "content-type", grpcCodec.contentType(call.format)];
   if (encoding !== undefined) head.push("grpc-encoding", encoding);
@@ -48,11 +59,14 @@ function respond(call: CodecCall, { bytes, encoding }: Enveloped): void {
   call.exchange.respond(head, bytes, trailersOf(call));
 }
 
-function trailersOf(call: CodecCall): AnswerTrailers {
+function trailersOf(call: CodecCall, error?: ConnectError): AnswerTrailers {
   const { responseTrailer } = call;
-  if (responseTrailer.lines === 0) return OK;
-  const trailers: Record<string, string | string[]> = Object.assign(Object.create(null), OK);
+  if (error === undefined && responseTrailer.lines === 0) return OK;
+  const trailers: Record<string, string | string[]> = Object.create(null);
+  const status = error === undefined ? ["grpc-status", "0"] : statusHeaders(error);
+  for (let i = 0; i < status.length; i += 2) trailers[status[i] as string] = status[i + 1] as string;
   addTrailers(call, trailers, responseTrailer);
+  if (error !== undefined) addTrailers(call, trailers, errorMetadata(error));
   return trailers;
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { CallHeaders } from "../call/call-headers.ts";
 import { codecCall } from "./codec-call.fixture.ts";
-import { addTrailers, appendMetadata, appendStreamHeaders, streamTrailers } from "./metadata.ts";
+import { addTrailers, appendMetadata } from "./metadata.ts";
 
 const RESERVED = [
   "content-type",
@@ -58,14 +58,4 @@ test("several trailers of a name are a list", () => {
     ["a", ["1", "2", "3"]],
     ["__proto__", "4"],
   ]);
-});
-
-test("of a stream's headers and trailers the protocol's own are kept, those of a connection are not", () => {
-  const call = codecCall();
-  const headers = new Headers({ "grpc-status": "0", "content-type": "a/b", connection: "close", "x-bad": "\x01" });
-  const head: string[] = [];
-  appendStreamHeaders(call, head, headers);
-  expect(head).toEqual(["content-type", "a/b", "grpc-status", "0"]);
-  expect({ ...streamTrailers(call, headers) }).toEqual({ "content-type": "a/b", "grpc-status": "0" });
-  expect(call.reported).toEqual(["x-bad", "x-bad"]);
 });

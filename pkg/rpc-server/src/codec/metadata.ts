@@ -54,36 +54,3 @@ function isSendable(call: CodecCall, name: string, value: string): boolean {
   call.reportUnsendable(name);
   return false;
 }
-
-/** What only a connection may say. Source: RFC 9110, 7.6.1; RFC 9113, 8.2.2. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "http2-settings",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-
-/** The headers that connect-es's handler of a streaming call has made, its protocol's included. */
-export function appendStreamHeaders(call: CodecCall, head: AnswerHead, headers: Headers): void {
-  headers.forEach((value, name) => {
-    if (HOP_BY_HOP.has(name)) return;
-    if (SENDABLE.test(value)) head.push(name, value);
-    else call.reportUnsendable(name);
-  });
-}
-
-/** The same for its trailers. */
-export function streamTrailers(call: CodecCall, headers: Headers): Record<string, string> {
-  const trailers: Record<string, string> = Object.create(null);
-  headers.forEach((value, name) => {
-    if (HOP_BY_HOP.has(name)) return;
-    if (SENDABLE.test(value)) trailers[name] = value;
-    else call.reportUnsendable(name);
-  });
-  return trailers;
-}

@@ -35,6 +35,7 @@ export abstract class BaseExchange implements Exchange, TimedExchange {
   /** Since when what comes of the body is thrown away; 0 while it is read. */
   #discardingSinceMs = 0;
   #wasLate = false;
+  #isAnswered = false;
 
   constructor(connection: Connection) {
     this.connection = connection;
@@ -49,19 +50,26 @@ export abstract class BaseExchange implements Exchange, TimedExchange {
   }
 
   discard(): void {
+    this.#isAnswered = true;
     this.#sink = undefined;
     if (this.#hasEnded) return;
     this.#discardingSinceMs = this.connection.nowMs;
     this.resume();
   }
 
-  write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array, done: () => void): void {
+    this.#writeFrom(bytes, 0, done);
+  }
+
+  #writeFrom(bytes: Uint8Array, from: number, done: () => void): void {
+    const to = Math.min(from + SLICE_BYTES, bytes.length);
     this.#sendingSinceMs = this.connection.nowMs;
-    return new Promise((resolve) => {
-      this.writePart(bytes, () => {
-        this.#sendingSinceMs = 0;
-        resolve();
-      });
+    this.writePart(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to), () => {
+      this.release(to - from);
+      if (to < bytes.length) return this.#writeFrom(bytes, to, done);
+      // After the end of the answer, the rest of it still has to move.
+      this.#sendingSinceMs = this.#isAnswered ? this.connection.nowMs : 0;
+      done();
     });
   }
 
@@ -104,10 +112,15 @@ export abstract class BaseExchange implements Exchange, TimedExchange {
   protected abstract startReading(): void;
   protected abstract writePart(bytes: Uint8Array, done: () => void): void;
 
-  /** Counts the bytes of an answer as held until the exchange is closed. @throws ConnectError RESOURCE_EXHAUSTED */
-  protected hold(bytes: number): void {
+  hold(bytes: number): void {
     if (!this.connection.budget.tryHold(bytes)) throw tooMuchHeld();
     this.#heldBytes += bytes;
+  }
+
+  release(bytes: number): void {
+    const released = Math.min(bytes, this.#heldBytes);
+    this.#heldBytes -= released;
+    this.connection.budget.release(released);
   }
 
   /** Something of the answer moved, or the answer begins to wait for its client. */

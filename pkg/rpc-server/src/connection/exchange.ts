@@ -60,8 +60,11 @@ export interface Exchange {
 
   /** Begins an answer that comes in parts. */
   begin(head: AnswerHead): void;
-  /** Resolves when more may be written. */
-  write(bytes: Uint8Array): Promise<void>;
+  /** Counts bytes of the answer, until they are written or the exchange is closed. @throws ConnectError RESOURCE_EXHAUSTED */
+  hold(bytes: number): void;
+  release(bytes: number): void;
+  /** Writes bytes that were held; `done` is called when they are out, and not at all when the client has gone. */
+  write(bytes: Uint8Array, done: () => void): void;
   end(trailers?: AnswerTrailers): void;
 
   /** Ends the request and its answer where they are. */

@@ -110,8 +110,7 @@ export class Http1Exchange extends BaseExchange {
   }
 
   protected writePart(bytes: Uint8Array, done: () => void): void {
-    if (this.#response.destroyed) done();
-    else this.#response.write(bytes, done);
+    if (!this.#response.destroyed && this.#response.headersSent) this.#response.write(bytes, done);
   }
 
   #canRespond(): boolean {

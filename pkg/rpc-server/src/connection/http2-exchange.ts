@@ -122,8 +122,7 @@ export class Http2Exchange extends BaseExchange {
   }
 
   protected writePart(bytes: Uint8Array, done: () => void): void {
-    if (this.#stream.destroyed) done();
-    else this.#stream.write(bytes, done);
+    if (!this.#stream.destroyed && this.#stream.headersSent) this.#stream.write(bytes, done);
   }
 
   #canRespond(): boolean {
@@ -156,8 +155,9 @@ function onStreamData(this: StreamWithExchange, chunk: Buffer): void {
   this[EXCHANGE]?.onData(chunk);
 }
 
+/** Node ends the body of a stream that was reset, too; but then it is closed. */
 function onStreamEnd(this: StreamWithExchange): void {
-  this[EXCHANGE]?.onEnd();
+  if (!this.closed) this[EXCHANGE]?.onEnd();
 }
 
 function onStreamClose(this: StreamWithExchange): void {

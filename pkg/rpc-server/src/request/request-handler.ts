@@ -25,7 +25,7 @@ export function createRequestHandler(parts: RequestHandlerParts): (exchange: Exc
   const { host, resolve, applyCors, fallback, maxHeaders, maxCalls, isStopping } = parts;
 
   function startCall(exchange: Exchange, resolution: Resolution): void {
-    const isUnary = resolution.entry.unary !== undefined;
+    const isUnary = resolution.kind === "unary";
     const call = isUnary ? new UnaryCall(host, exchange, resolution) : new StreamCall(host, exchange, resolution);
     if (isStopping()) call.refuse(shuttingDown());
     else if (host.running.size >= maxCalls) call.refuse(tooManyCalls());

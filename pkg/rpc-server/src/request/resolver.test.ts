@@ -23,7 +23,7 @@ function resolved(target: string, contentType?: string, { method = "POST", httpV
   const headers = new CallHeaders(contentType === undefined ? [] : ["content-type", contentType]);
   const found = by({ target, method, httpVersion, headers } as Exchange);
   if (found === undefined) return "nothing";
-  return found.kind === "call" ? `${found.protocol} ${found.format.name}` : found.head.join(" ");
+  return found.kind === "refusal" ? found.head.join(" ") : `${found.codec.protocol} ${found.format.name}`;
 }
 
 test.each([

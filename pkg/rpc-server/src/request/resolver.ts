@@ -1,24 +1,21 @@
 import { Code } from "@connectrpc/connect";
+import type { CallParts } from "../call/handled-call.ts";
 import type { MethodEntry } from "../call/method-entry.ts";
-import type { UnaryCodec } from "../codec/codec.ts";
+import type { StreamCodec, UnaryCodec } from "../codec/codec.ts";
 import { connectCodec } from "../codec/connect.ts";
 import { connectGetCodec } from "../codec/connect-get.ts";
-import { grpcCodec } from "../codec/grpc.ts";
-import { grpcWebCodec } from "../codec/grpc-web.ts";
+import { connectStreamCodec } from "../codec/connect-stream.ts";
+import { grpcCodec, grpcStreamCodec } from "../codec/grpc.ts";
+import { grpcWebCodec, grpcWebStreamCodec } from "../codec/grpc-web.ts";
 import type { MessageFormat } from "../codec/message-format.ts";
 import type { AnswerHead, Exchange } from "../connection/exchange.ts";
 
 type Protocol = UnaryCodec["protocol"];
 
 /** A call that can be served. */
-export interface Resolution {
-  readonly kind: "call";
-  readonly entry: MethodEntry;
-  readonly protocol: Protocol;
-  /** Of a unary call. */
-  readonly codec: UnaryCodec;
-  readonly format: MessageFormat;
-}
+export type Resolution =
+  | (CallParts<UnaryCodec> & { readonly kind: "unary" })
+  | (CallParts<StreamCodec> & { readonly kind: "stream" });
 
 /** A request that is answered without a call. */
 export interface Refusal {
@@ -87,10 +84,16 @@ function isParameter(text: string): boolean {
   return found !== undefined && (name !== "charset" || plain === "utf-8" || plain === "utf8");
 }
 
-const CODECS: Readonly<Record<Protocol, UnaryCodec>> = {
+const UNARY_CODECS: Readonly<Record<Protocol, UnaryCodec>> = {
   grpc: grpcCodec,
   "grpc-web": grpcWebCodec,
   connect: connectCodec,
+};
+
+const STREAM_CODECS: Readonly<Record<Protocol, StreamCodec>> = {
+  grpc: grpcStreamCodec,
+  "grpc-web": grpcWebStreamCodec,
+  connect: connectStreamCodec,
 };
 
 /** Finds the methods of connect-es services by path, content type and HTTP method. */
@@ -111,7 +114,9 @@ export function createRpcResolver(entries: ReadonlyMap<string, MethodEntry>): Re
     if (contentType === undefined || !isServed(entry, contentType)) return wrongContentType(entry);
     const { protocol, format } = contentType;
     if (protocol === "grpc" && exchange.httpVersion !== "2") return grpcNeedsHttp2(entry);
-    return { kind: "call", entry, protocol, codec: CODECS[protocol], format: entry.formats[format] };
+    const parts = { entry, format: entry.formats[format] };
+    if (entry.kind === "unary") return { kind: "unary", ...parts, codec: UNARY_CODECS[protocol] };
+    return { kind: "stream", ...parts, codec: STREAM_CODECS[protocol] };
   };
 }
 
@@ -124,7 +129,7 @@ function resolveGet(entry: MethodEntry, query: string): Resolution | Refusal {
   if (encoding !== "proto" && encoding !== "json") {
     return refusal([":status", "415"], 'the parameter encoding must be "proto" or "json"', entry, "connect");
   }
-  return { kind: "call", entry, protocol: "connect", codec: connectGetCodec, format: entry.formats[encoding] };
+  return { kind: "unary", entry, codec: connectGetCodec, format: entry.formats[encoding] };
 }
 
 /** A path may be as long as headers may be, and the client knows it anyway. */

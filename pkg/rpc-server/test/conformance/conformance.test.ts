@@ -5,6 +5,8 @@ import { findListFaults } from "./known-failing.ts";
 import { describeMatrix, TRANSPORTS } from "./matrix.ts";
 import { isRunnerInstalled, KNOWN_FAILING, runSuite, type SuiteRun } from "./run-suite.ts";
 
+const METHOD_KINDS = ["unary", "server_streaming", "client_streaming", "bidi_streaming"] as const;
+
 const isMissing = !(await isRunnerInstalled());
 // A developer may do without; a build server may not, or nobody would notice.
 if (isMissing && !process.env.CI) process.stderr.write("skipped, as not installed: connectconformance (make tools)\n");
@@ -39,8 +41,8 @@ describe.skipIf(isMissing && !process.env.CI)("Connect's conformance suite", () 
     await expect(describeMatrix(run.cases)).toMatchFileSnapshot("matrix.md");
   });
 
-  it("hands no unary call to connect-es's protocol handlers", () => {
-    expect(connectEsCallsOf(run, "unary")).toBe(0);
+  it.each(METHOD_KINDS)("hands no %s call to connect-es's protocol handlers", (kind) => {
+    expect(connectEsCallsOf(run, kind)).toBe(0);
   });
 
   it("tells onError nothing", () => {
@@ -88,8 +90,7 @@ function connectEsCallsOf({ servers }: SuiteRun, kind: keyof SuiteRun["servers"]
 
 function summaryOf(run: SuiteRun): string {
   const count = (outcome: ConformanceCase["outcome"]) => run.cases.filter((one) => one.outcome === outcome).length;
-  const kinds = ["unary", "server_streaming", "client_streaming", "bidi_streaming"] as const;
-  const calls = kinds.map((kind) => `${kind} ${connectEsCallsOf(run, kind)}`).join(", ");
+  const calls = METHOD_KINDS.map((kind) => `${kind} ${connectEsCallsOf(run, kind)}`).join(", ");
   return `conformance: ${count("passed")} passed, ${count("failed")} failed, ${count("known")} known to fail in ${run.seconds.toFixed(1)} s
 handed to connect-es's protocol handlers: ${calls}`;
 }

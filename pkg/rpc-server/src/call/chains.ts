@@ -1,0 +1,95 @@
+import {
+  create,
+  type DescMethod,
+  type DescMethodStreaming,
+  type DescMethodUnary,
+  type Message,
+} from "@bufbuild/protobuf";
+import type { Interceptor, StreamRequest, StreamResponse, UnaryRequest, UnaryResponse } from "@connectrpc/connect";
+import { moreThanOneMessage, noMessage } from "../codec/envelope.ts";
+import { HandlerOutput } from "./handler-output.ts";
+import { CALL, type InterceptedCall } from "./intercepted-call.ts";
+
+/** connect-es's implementation of a method, bound to its service. */
+export interface MethodImplementation {
+  readonly kind: DescMethod["methodKind"];
+  readonly method: DescMethod;
+  // biome-ignore lint/suspicious/noExplicitAny: each method has its own types, which its descriptor checks.
+  readonly impl: (...args: any[]) => any;
+}
+
+/** Interceptors around an implementation. */
+export type UnaryChain = (request: UnaryRequest) => Promise<UnaryResponse>;
+export type StreamChain = (request: StreamRequest) => Promise<StreamResponse>;
+
+type AnyChain = (request: UnaryRequest | StreamRequest) => Promise<UnaryResponse | StreamResponse>;
+
+/** Composed once: which call a request belongs to, it carries with it. */
+export function composeUnary({ method, impl }: MethodImplementation, interceptors: readonly Interceptor[]): UnaryChain {
+  return intercept(interceptors, async (request) => {
+    const call = callOf(request);
+    const output = await call.guard(impl(request.message, call.contextFor(request)));
+    return {
+      stream: false,
+      service: method.parent,
+      method: method as DescMethodUnary,
+      header: call.responseHeader,
+      trailer: call.responseTrailer,
+      message: create(method.output, output),
+    };
+  }) as UnaryChain;
+}
+
+/** The same for a streaming method. */
+export function composeStream(spec: MethodImplementation, interceptors: readonly Interceptor[]): StreamChain {
+  const { method } = spec;
+  return intercept(interceptors, async (request) => {
+    const call = callOf(request);
+    return {
+      stream: true,
+      service: method.parent,
+      method: method as DescMethodStreaming,
+      header: call.responseHeader,
+      trailer: call.responseTrailer,
+      message: await answer(spec, request as StreamRequest, call),
+    };
+  }) as StreamChain;
+}
+
+function intercept(interceptors: readonly Interceptor[], implementation: AnyChain): AnyChain {
+  return interceptors.reduceRight((next, interceptor) => interceptor(next), implementation);
+}
+
+async function answer(
+  { kind, method, impl }: MethodImplementation,
+  request: StreamRequest,
+  call: InterceptedCall,
+): Promise<AsyncIterable<Message>> {
+  if (kind === "client_streaming") {
+    return only(create(method.output, await call.guard(impl(request.message, call.contextFor(request)))));
+  }
+  const input = kind === "server_streaming" ? await call.guard(single(request.message, call)) : request.message;
+  return new HandlerOutput(method.output, impl(input, call.contextFor(request)), call);
+}
+
+async function* only<T>(item: T): AsyncGenerator<T, void> {
+  yield item;
+}
+
+/** @throws ConnectError UNIMPLEMENTED for none and for a second */
+async function single(messages: AsyncIterable<Message>, call: InterceptedCall): Promise<Message> {
+  const iterator = messages[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  if (first.done) throw call.own(noMessage());
+  const second = await iterator.next();
+  if (!second.done) throw call.own(moreThanOneMessage());
+  return first.value;
+}
+
+/** `{...request}` takes the symbol along; one that is built anew has at least the call's contextValues. */
+function callOf(request: UnaryRequest | StreamRequest): InterceptedCall {
+  const carrier = request as { [CALL]?: InterceptedCall; contextValues: { [CALL]?: InterceptedCall } };
+  const call = carrier[CALL] ?? carrier.contextValues[CALL];
+  if (call === undefined) throw new Error("an interceptor has replaced the request and its contextValues");
+  return call;
+}

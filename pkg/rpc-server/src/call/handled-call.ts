@@ -1,0 +1,165 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { ConnectError, HandlerContext, StreamRequest, UnaryRequest } from "@connectrpc/connect";
+import type { Codec, CodecCall } from "../codec/codec.ts";
+import type { Compression } from "../codec/compression.ts";
+import type { MessageFormat } from "../codec/message-format.ts";
+import type { Exchange } from "../connection/exchange.ts";
+import { Call, type CallHost } from "./call.ts";
+import { CallHeaders } from "./call-headers.ts";
+import { timeoutRefused, toConnectError } from "./errors.ts";
+import { CALL, type InterceptedCall } from "./intercepted-call.ts";
+import type { MethodEntry } from "./method-entry.ts";
+
+const NO_TIMEOUT = () => undefined;
+
+/** What a call is made of, whatever its kind. */
+export interface CallParts<C extends Codec> {
+  readonly entry: MethodEntry;
+  readonly codec: C;
+  readonly format: MessageFormat;
+}
+
+/** What unary and streaming calls have in common: how a codec, interceptors and the handler see them. */
+export abstract class HandledCall<C extends Codec> extends Call implements CodecCall, InterceptedCall {
+  readonly format: MessageFormat;
+  requestCompression: Compression | undefined;
+  acceptedCompressions: string | null = null;
+  responseHeader: CallHeaders;
+  responseTrailer = new CallHeaders();
+  protected readonly codec: C;
+  /** Whether a gate, interceptors or the handler are running. */
+  protected isHandling = false;
+  #abandon: ((error: ConnectError) => void) | undefined;
+  #ownError: ConnectError | undefined;
+
+  constructor(host: CallHost, exchange: Exchange, { entry, codec, format }: CallParts<C>) {
+    super(host, exchange, entry);
+    this.codec = codec;
+    this.format = format;
+    this.responseHeader = new CallHeaders(["content-type", codec.contentType(format)]);
+  }
+
+  get protocol(): "grpc" | "grpc-web" | "connect" {
+    return this.codec.protocol;
+  }
+
+  start(): void {
+    this.begin();
+    try {
+      const timeoutMs = this.codec.timeoutMs(this);
+      if (timeoutMs !== undefined && timeoutMs > this.entry.refuseTimeoutAboveMs) {
+        throw timeoutRefused(timeoutMs, this.entry.refuseTimeoutAboveMs);
+      }
+      this.startDeadline(timeoutMs);
+      this.codec.begin(this);
+    } catch (error) {
+      this.failByServer(error);
+    }
+    if (this.hasEnded) return;
+    if (this.entry.requestGate === undefined) this.read();
+    else void this.#passGate(this.entry.requestGate);
+  }
+
+  contextFor(request: UnaryRequest | StreamRequest): HandlerContext {
+    return {
+      method: this.entry.method,
+      service: request.service,
+      requestMethod: this.exchange.method,
+      protocolName: this.protocol,
+      url: this.#url(),
+      signal: request.signal,
+      timeoutMs: this.expiresMs === Number.POSITIVE_INFINITY ? NO_TIMEOUT : () => this.wholeMs(),
+      requestHeader: request.header,
+      responseHeader: this.responseHeader,
+      responseTrailer: this.responseTrailer,
+      values: request.contextValues,
+    };
+  }
+
+  guard<T>(output: T | PromiseLike<T>): T | Promise<T> {
+    if (!isPromiseLike(output)) return output;
+    return new Promise((resolve, reject) => {
+      output.then(resolve, reject);
+      this.whenAbandoned(reject);
+    });
+  }
+
+  whenAbandoned(listener: (error: ConnectError) => void): void {
+    // An interceptor may call the handler more than once.
+    const earlier = this.#abandon;
+    this.#abandon =
+      earlier === undefined
+        ? listener
+        : (error) => {
+            earlier(error);
+            listener(error);
+          };
+    if (this.endedBy !== undefined) listener(this.endedBy);
+  }
+
+  own(error: unknown): ConnectError {
+    this.#ownError = toConnectError(error);
+    return this.#ownError;
+  }
+
+  /** Reads the request, and handles it. */
+  protected abstract read(): void;
+
+  protected abandonHandler(error: ConnectError): boolean {
+    this.#abandon?.(error);
+    return this.isHandling;
+  }
+
+  /**
+   * Ends the call with what interceptors and handler have thrown. When that is nothing but an error of the server's own,
+   * which they did not put in their words, it passes through `mapError`.
+   */
+  protected failAsHandled(error: unknown): void {
+    const told = toConnectError(error);
+    const isOwn = error !== undefined && (error === this.endedBy || error === this.#ownError);
+    this.fail(isOwn ? this.host.mapError(told) : told);
+  }
+
+  /** Ends the call with an error of the server's own. */
+  protected failByServer(error: unknown): void {
+    this.fail(this.host.mapError(toConnectError(error)));
+  }
+
+  /** What the interceptors are given. */
+  protected request(
+    stream: boolean,
+    message: Message | AsyncIterable<Message> | undefined,
+  ): UnaryRequest | StreamRequest {
+    return {
+      stream,
+      service: this.entry.service,
+      method: this.entry.method,
+      requestMethod: this.exchange.method,
+      url: this.#url(),
+      signal: this.controller.signal,
+      header: this.exchange.headers,
+      contextValues: this.contextValues,
+      message,
+      [CALL]: this,
+    } as UnaryRequest | StreamRequest;
+  }
+
+  async #passGate(gate: (context: HandlerContext) => void | Promise<void>): Promise<void> {
+    this.isHandling = true;
+    try {
+      await this.guard(gate(this.contextFor(this.request(false, undefined))));
+    } catch (error) {
+      this.failAsHandled(error);
+    }
+    this.isHandling = false;
+    if (!this.hasEnded) this.read();
+  }
+
+  #url(): string {
+    return `http://${this.exchange.host}${this.exchange.target}`;
+  }
+}
+
+function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof (value as PromiseLike<T> | null)?.then === "function";
+}
