@@ -1,8 +1,8 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ConnectError, ConnectRouter, Interceptor } from "@connectrpc/connect";
-import type { MethodTimeouts } from "./call/method-entry.ts";
 import type { CallObserver } from "./call/observer.ts";
 import type { NodeRequest, NodeResponse } from "./connection/exchange.ts";
+import type { MethodTimeouts } from "./method/method-entry.ts";
 
 /** What a server serves, and its limits. Sizes are in bytes, times in milliseconds. */
 export interface RpcServerOptions {

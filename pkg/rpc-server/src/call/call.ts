@@ -1,10 +1,10 @@
 import { performance } from "node:perf_hooks";
 import type { ConnectError, ContextValues } from "@connectrpc/connect";
 import type { Exchange, RequestSink } from "../connection/exchange.ts";
+import { CallContextValues } from "../method/intercepted-call.ts";
+import type { MethodEntry } from "../method/method-entry.ts";
 import type { Deadlines, Expiring } from "./deadlines.ts";
 import { bodyLate, clientGone, deadlineExceeded, isTooMuchHeld, shuttingDown, toConnectError } from "./errors.ts";
-import { CallContextValues } from "./intercepted-call.ts";
-import type { MethodEntry } from "./method-entry.ts";
 import type { ObservedCall, Observers } from "./observer.ts";
 
 /** What the calls of a server share. */

@@ -1,14 +1,14 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { ConnectError, HandlerContext, StreamRequest, UnaryRequest } from "@connectrpc/connect";
 import type { Codec, CodecCall } from "../codec/codec.ts";
-import type { Compression } from "../codec/compression.ts";
-import type { MessageFormat } from "../codec/message-format.ts";
+import type { Compression } from "../codec/encoding/compression.ts";
+import type { MessageFormat } from "../codec/encoding/message-format.ts";
 import type { Exchange } from "../connection/exchange.ts";
+import { CALL, type InterceptedCall } from "../method/intercepted-call.ts";
+import type { MethodEntry } from "../method/method-entry.ts";
 import { Call, type CallHost } from "./call.ts";
 import { CallHeaders } from "./call-headers.ts";
 import { timeoutRefused, toConnectError } from "./errors.ts";
-import { CALL, type InterceptedCall } from "./intercepted-call.ts";
-import type { MethodEntry } from "./method-entry.ts";
 
 const NO_TIMEOUT = () => undefined;
 

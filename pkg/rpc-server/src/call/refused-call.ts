@@ -1,8 +1,8 @@
 import { performance } from "node:perf_hooks";
 import { ConnectError, type ContextValues } from "@connectrpc/connect";
 import type { Exchange } from "../connection/exchange.ts";
+import { CallContextValues } from "../method/intercepted-call.ts";
 import type { Refusal } from "../request/resolver.ts";
-import { CallContextValues } from "./intercepted-call.ts";
 import type { ObservedCall, Observers } from "./observer.ts";
 
 const UNKNOWN = "unknown";

@@ -1,8 +1,8 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { ConnectError, UnaryRequest, UnaryResponse } from "@connectrpc/connect";
 import type { UnaryCodec } from "../codec/codec.ts";
-import { PREFIX_BYTES } from "../codec/envelope.ts";
-import type { UnaryChain } from "./chains.ts";
+import { PREFIX_BYTES } from "../codec/encoding/envelope.ts";
+import type { UnaryChain } from "../method/chains.ts";
 import { tooMuchHeld } from "./errors.ts";
 import { HandledCall } from "./handled-call.ts";
 

@@ -1,8 +1,8 @@
 import { EchoService } from "../../test/gen/echo/v1/echo_service_pb.ts";
 import { CallHeaders } from "../call/call-headers.ts";
-import type { MethodImplementation } from "../call/chains.ts";
-import { createMethodEntry, type EntryDefaults, type MethodEntry } from "../call/method-entry.ts";
 import type { Exchange } from "../connection/exchange.ts";
+import type { MethodImplementation } from "../method/chains.ts";
+import { createMethodEntry, type EntryDefaults, type MethodEntry } from "../method/method-entry.ts";
 import type { CodecCall } from "./codec.ts";
 
 const DEFAULTS: EntryDefaults = {

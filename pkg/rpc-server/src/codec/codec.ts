@@ -2,8 +2,8 @@ import type { DescMethod, JsonReadOptions, JsonWriteOptions, Message } from "@bu
 import type { ConnectError } from "@connectrpc/connect";
 import type { CallHeaders } from "../call/call-headers.ts";
 import type { AnswerTrailers, Exchange } from "../connection/exchange.ts";
-import type { Compression, Compressions } from "./compression.ts";
-import type { MessageFormat } from "./message-format.ts";
+import type { Compression, Compressions } from "./encoding/compression.ts";
+import type { MessageFormat } from "./encoding/message-format.ts";
 
 /** What a codec needs to know of the method that is called. */
 export interface CodecMethod {

@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { CodecCall, UnaryCodec } from "./codec.ts";
-import { decompress } from "./compression.ts";
 import { connectCodec, requireVersion, tooLarge } from "./connect.ts";
+import { decompress } from "./encoding/compression.ts";
 
 const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
 

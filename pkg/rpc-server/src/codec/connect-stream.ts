@@ -4,10 +4,10 @@ import { CallHeaders } from "../call/call-headers.ts";
 import type { AnswerHead } from "../connection/exchange.ts";
 import type { CodecCall, StreamCodec } from "./codec.ts";
 import { requireVersion } from "./connect.ts";
-import { envelope } from "./envelope.ts";
-import { appendMetadata } from "./metadata.ts";
-import { errorMetadata } from "./status.ts";
-import { parseConnectTimeout } from "./timeout.ts";
+import { envelope } from "./encoding/envelope.ts";
+import { appendMetadata } from "./encoding/metadata.ts";
+import { errorMetadata } from "./encoding/status.ts";
+import { parseConnectTimeout } from "./encoding/timeout.ts";
 
 /** Marks the envelope that ends an answer. Source: connectrpc.com/docs/protocol, "Streaming-Response". */
 const END_STREAM = 0b10;

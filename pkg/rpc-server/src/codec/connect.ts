@@ -2,10 +2,10 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import type { AnswerHead } from "../connection/exchange.ts";
 import type { CodecCall, UnaryCodec } from "./codec.ts";
-import { compress, decompress } from "./compression.ts";
-import { appendMetadata } from "./metadata.ts";
-import { errorMetadata } from "./status.ts";
-import { parseConnectTimeout } from "./timeout.ts";
+import { compress, decompress } from "./encoding/compression.ts";
+import { appendMetadata } from "./encoding/metadata.ts";
+import { errorMetadata } from "./encoding/status.ts";
+import { parseConnectTimeout } from "./encoding/timeout.ts";
 
 /** Unary calls by POST. Source: connectrpc.com/docs/protocol, "Unary-Request", "Unary-Response". */
 export const connectCodec: UnaryCodec = {

@@ -10,11 +10,11 @@ import {
   envelope,
   moreThanOneMessage,
   PREFIX_BYTES,
-} from "./envelope.ts";
+} from "./encoding/envelope.ts";
+import { appendMetadata } from "./encoding/metadata.ts";
+import { errorMetadata, statusHeaders } from "./encoding/status.ts";
+import { parseGrpcTimeout } from "./encoding/timeout.ts";
 import { beginEnveloped } from "./grpc.ts";
-import { appendMetadata } from "./metadata.ts";
-import { errorMetadata, statusHeaders } from "./status.ts";
-import { parseGrpcTimeout } from "./timeout.ts";
 
 /** Marks the envelope that holds the trailers. Source: gRPC-Web, "HTTP/2 related differences". */
 const TRAILERS = 0x80;

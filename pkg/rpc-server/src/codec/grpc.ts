@@ -9,10 +9,10 @@ import {
   encodeEnvelope,
   moreThanOneMessage,
   PREFIX_BYTES,
-} from "./envelope.ts";
-import { addTrailers, appendMetadata } from "./metadata.ts";
-import { errorMetadata, statusHeaders } from "./status.ts";
-import { parseGrpcTimeout } from "./timeout.ts";
+} from "./encoding/envelope.ts";
+import { addTrailers, appendMetadata } from "./encoding/metadata.ts";
+import { errorMetadata, statusHeaders } from "./encoding/status.ts";
+import { parseGrpcTimeout } from "./encoding/timeout.ts";
 
 const OK: AnswerTrailers = { "grpc-status": "0" };
 

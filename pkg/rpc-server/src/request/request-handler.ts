@@ -2,7 +2,7 @@ import { Code } from "@connectrpc/connect";
 import type { CallHost } from "../call/call.ts";
 import { shuttingDown, tooManyCalls } from "../call/errors.ts";
 import { refuse } from "../call/refused-call.ts";
-import { StreamCall } from "../call/stream-call.ts";
+import { StreamCall } from "../call/stream/stream-call.ts";
 import { UnaryCall } from "../call/unary-call.ts";
 import type { Exchange, NodeRequest, NodeResponse } from "../connection/exchange.ts";
 import type { CorsPolicy } from "./cors.ts";

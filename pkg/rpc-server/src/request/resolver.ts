@@ -1,14 +1,14 @@
 import { Code } from "@connectrpc/connect";
 import type { CallParts } from "../call/handled-call.ts";
-import type { MethodEntry } from "../call/method-entry.ts";
 import type { StreamCodec, UnaryCodec } from "../codec/codec.ts";
 import { connectCodec } from "../codec/connect.ts";
 import { connectGetCodec } from "../codec/connect-get.ts";
 import { connectStreamCodec } from "../codec/connect-stream.ts";
+import type { MessageFormat } from "../codec/encoding/message-format.ts";
 import { grpcCodec, grpcStreamCodec } from "../codec/grpc.ts";
 import { grpcWebCodec, grpcWebStreamCodec } from "../codec/grpc-web.ts";
-import type { MessageFormat } from "../codec/message-format.ts";
 import type { AnswerHead, Exchange } from "../connection/exchange.ts";
+import type { MethodEntry } from "../method/method-entry.ts";
 
 type Protocol = UnaryCodec["protocol"];
 

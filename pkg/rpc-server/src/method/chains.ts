@@ -6,8 +6,8 @@ import {
   type Message,
 } from "@bufbuild/protobuf";
 import type { Interceptor, StreamRequest, StreamResponse, UnaryRequest, UnaryResponse } from "@connectrpc/connect";
-import { moreThanOneMessage, noMessage } from "../codec/envelope.ts";
-import { HandlerOutput } from "./handler-output.ts";
+import { HandlerOutput } from "../call/stream/handler-output.ts";
+import { moreThanOneMessage, noMessage } from "../codec/encoding/envelope.ts";
 import { CALL, type InterceptedCall } from "./intercepted-call.ts";
 
 /** connect-es's implementation of a method, bound to its service. */

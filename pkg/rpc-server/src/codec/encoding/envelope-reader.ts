@@ -1,5 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
-import type { CodecCall } from "./codec.ts";
+import type { CodecCall } from "../codec.ts";
 import { checkPrefix, lengthOf, openEnvelope, PREFIX_BYTES } from "./envelope.ts";
 
 const EMPTY = Buffer.alloc(0);

@@ -1,6 +1,6 @@
 import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { CodecCall } from "./codec.ts";
+import type { CodecCall } from "../codec.ts";
 import { compress, decompress } from "./compression.ts";
 
 /** Flags and length. Source: gRPC over HTTP/2, "Length-Prefixed-Message"; gRPC-Web, "HTTP/2 related differences". */

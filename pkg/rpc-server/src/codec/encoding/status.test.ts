@@ -1,8 +1,8 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { EchoRequestSchema } from "../../test/gen/echo/v1/echo_service_pb.ts";
-import { CallHeaders } from "../call/call-headers.ts";
+import { EchoRequestSchema } from "../../../test/gen/echo/v1/echo_service_pb.ts";
+import { CallHeaders } from "../../call/call-headers.ts";
 import { errorMetadata, statusHeaders } from "./status.ts";
 
 const parameters = { numRuns: Number(process.env.FUZZ_RUNS ?? 500), seed: 20261121 };

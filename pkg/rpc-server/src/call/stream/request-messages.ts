@@ -1,8 +1,8 @@
 import type { Message } from "@bufbuild/protobuf";
-import type { CodecCall } from "../codec/codec.ts";
-import { incompleteMessage } from "../codec/envelope.ts";
-import { EnvelopeReader } from "../codec/envelope-reader.ts";
-import { tooMuchHeld } from "./errors.ts";
+import type { CodecCall } from "../../codec/codec.ts";
+import { incompleteMessage } from "../../codec/encoding/envelope.ts";
+import { EnvelopeReader } from "../../codec/encoding/envelope-reader.ts";
+import { tooMuchHeld } from "../errors.ts";
 
 /** Above this, request bytes wait in the socket until the handler has read some. */
 const QUEUE_BYTES = 64 * 1024;

@@ -1,6 +1,6 @@
-import type { CallHeaders } from "../call/call-headers.ts";
-import type { AnswerHead } from "../connection/exchange.ts";
-import type { CodecCall } from "./codec.ts";
+import type { CallHeaders } from "../../call/call-headers.ts";
+import type { AnswerHead } from "../../connection/exchange.ts";
+import type { CodecCall } from "../codec.ts";
 
 /**
  * What a handler may not set, because the protocols or HTTP give it a meaning of their own: another value would break

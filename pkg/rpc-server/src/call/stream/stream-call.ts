@@ -1,11 +1,11 @@
 import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError, type StreamRequest } from "@connectrpc/connect";
-import type { StreamCodec } from "../codec/codec.ts";
-import type { Exchange } from "../connection/exchange.ts";
+import type { StreamCodec } from "../../codec/codec.ts";
+import type { Exchange } from "../../connection/exchange.ts";
+import type { StreamChain } from "../../method/chains.ts";
+import type { CallHost } from "../call.ts";
+import { type CallParts, HandledCall } from "../handled-call.ts";
 import { AnswerWriter } from "./answer-writer.ts";
-import type { CallHost } from "./call.ts";
-import type { StreamChain } from "./chains.ts";
-import { type CallParts, HandledCall } from "./handled-call.ts";
 import { RequestMessages } from "./request-messages.ts";
 
 /** A streaming call: messages are decoded as the handler asks for them, and answered as it yields them. */

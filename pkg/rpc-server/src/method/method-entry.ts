@@ -1,11 +1,11 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouterOptions, HandlerContext, Interceptor } from "@connectrpc/connect";
+import type { ObservedCall } from "../call/observer.ts";
 import type { CodecMethod } from "../codec/codec.ts";
-import { Compressions, compressions } from "../codec/compression.ts";
-import { createJsonFormat, createProtoFormat } from "../codec/message-format.ts";
+import { Compressions, compressions } from "../codec/encoding/compression.ts";
+import { createJsonFormat, createProtoFormat } from "../codec/encoding/message-format.ts";
 import { composeStream, composeUnary, type MethodImplementation, type StreamChain, type UnaryChain } from "./chains.ts";
-import type { ObservedCall } from "./observer.ts";
 
 /** How long calls of a method may take, in milliseconds. */
 export interface MethodTimeouts {

@@ -2,7 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { EchoRequestSchema, EchoResponseSchema, EchoService } from "../../test/gen/echo/v1/echo_service_pb.ts";
+import { EchoRequestSchema, EchoResponseSchema, EchoService } from "../../../test/gen/echo/v1/echo_service_pb.ts";
 import { createJsonFormat, createProtoFormat, type FormatOptions } from "./message-format.ts";
 
 const parameters = { numRuns: Number(process.env.FUZZ_RUNS ?? 500), seed: 20261121 };

@@ -6,8 +6,8 @@ import type {
   StreamRequest,
   UnaryRequest,
 } from "@connectrpc/connect";
+import type { CallHeaders } from "../call/call-headers.ts";
 import { type ConnectionInfo, connectionInfo } from "../request/connection-info.ts";
-import type { CallHeaders } from "./call-headers.ts";
 
 /** Where a request, and its context values, keep the call that they belong to. */
 export const CALL = Symbol("call");

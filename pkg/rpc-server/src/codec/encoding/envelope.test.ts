@@ -2,8 +2,8 @@ import { create, equals, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { EchoRequestSchema, EchoResponseSchema } from "../../test/gen/echo/v1/echo_service_pb.ts";
-import { codecCall } from "./codec-call.fixture.ts";
+import { EchoRequestSchema, EchoResponseSchema } from "../../../test/gen/echo/v1/echo_service_pb.ts";
+import { codecCall } from "../codec-call.fixture.ts";
 import { compressions } from "./compression.ts";
 import { checkBody, decodeEnvelope, encodeEnvelope, envelope } from "./envelope.ts";
 

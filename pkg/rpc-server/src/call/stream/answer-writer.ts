@@ -1,10 +1,10 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
-import type { CodecCall, StreamCodec, StreamEnd } from "../codec/codec.ts";
-import { type Compression, compress } from "../codec/compression.ts";
-import { COMPRESSED, envelope, PREFIX_BYTES, putEnvelope } from "../codec/envelope.ts";
-import { appendMetadata } from "../codec/metadata.ts";
-import type { AnswerHead } from "../connection/exchange.ts";
+import type { CodecCall, StreamCodec, StreamEnd } from "../../codec/codec.ts";
+import { type Compression, compress } from "../../codec/encoding/compression.ts";
+import { COMPRESSED, envelope, PREFIX_BYTES, putEnvelope } from "../../codec/encoding/envelope.ts";
+import { appendMetadata } from "../../codec/encoding/metadata.ts";
+import type { AnswerHead } from "../../connection/exchange.ts";
 
 /** Messages that are ready together are written together, up to here. */
 const COALESCE_BYTES = 16 * 1024;

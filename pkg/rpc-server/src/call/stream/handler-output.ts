@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { create, type DescMessage, type Message, type MessageInitShape } from "@bufbuild/protobuf";
-import type { InterceptedCall } from "./intercepted-call.ts";
+import type { InterceptedCall } from "../../method/intercepted-call.ts";
 
 type Init = MessageInitShape<DescMessage>;
 type Step = IteratorResult<Message, undefined>;

@@ -1,6 +1,6 @@
 import { ConnectError } from "@connectrpc/connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
-import { CallHeaders } from "../call/call-headers.ts";
+import { CallHeaders } from "../../call/call-headers.ts";
 
 /**
  * A status as gRPC has it: grpc-status, grpc-message (percent-encoded) and grpc-status-details-bin, names and values in

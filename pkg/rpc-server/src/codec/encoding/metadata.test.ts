@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { CallHeaders } from "../call/call-headers.ts";
-import { codecCall } from "./codec-call.fixture.ts";
+import { CallHeaders } from "../../call/call-headers.ts";
+import { codecCall } from "../codec-call.fixture.ts";
 import { addTrailers, appendMetadata } from "./metadata.ts";
 
 const RESERVED = [
