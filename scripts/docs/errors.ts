@@ -28,10 +28,13 @@ const DETAILS: Readonly<Record<string, string>> = {
 const OF_THE_SERVER: readonly (readonly [Code, string])[] = [
   [Code.Canceled, "the client ended the call"],
   [Code.DeadlineExceeded, "the call's time was over"],
-  [Code.Unimplemented, "there is no such method"],
-  [Code.ResourceExhausted, "a message is larger than the server takes or sends"],
+  [Code.Unimplemented, "there is no such method, or the compression is unknown, or a call has not exactly one message"],
+  [Code.ResourceExhausted, "a message is larger than the server takes or sends, or it holds too many bytes already"],
   [Code.InvalidArgument, "the request cannot be read"],
-  [Code.Unavailable, "the server is shutting down; ask again, another instance answers"],
+  [
+    Code.Unavailable,
+    "the server is shutting down, or has too many calls in flight; ask again, another instance answers",
+  ],
 ];
 
 /** Every error that a file makes: `new Class({ reason: "…", message: … })`. */

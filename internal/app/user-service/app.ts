@@ -16,7 +16,7 @@ import { collectRuntimeMetrics } from "#internal/pkg/metrics/runtime-metrics.ts"
 import { createAccessLog } from "#internal/pkg/middleware/access-log.ts";
 import { createErrorsInterceptor, withErrorInfo } from "#internal/pkg/middleware/errors.ts";
 import { createMetricsObserver } from "#internal/pkg/middleware/metrics.ts";
-import { createRequestIdInterceptor } from "#internal/pkg/middleware/request-id.ts";
+import { createRequestIdInterceptor, withIdOfCall } from "#internal/pkg/middleware/request-id.ts";
 import { createValidationInterceptor } from "#internal/pkg/middleware/validation.ts";
 import { SERVICE, type UserServiceConfig } from "./config.ts";
 import { type Database, openDatabase } from "./database.ts";
@@ -93,7 +93,7 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
       createAccessLog(logger, { sampling: config.accessLogSampling }),
       createMetricsObserver(createRpcMetrics(registry)),
     ],
-    mapError: (error) => withErrorInfo(error, SERVICE),
+    mapError: (error, call) => withIdOfCall(withErrorInfo(error, SERVICE), call),
     // Probes and tools watch for as long as they like.
     timeouts: ({ parent }) =>
       WATCHED.test(parent.typeName) ? {} : { defaultMs: config.deadlineDefaultMs, maxMs: config.deadlineCapMs },

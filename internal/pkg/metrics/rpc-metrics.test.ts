@@ -17,9 +17,13 @@ test("the metrics have the names and types of go-grpc-middleware's Prometheus pr
 
 test("latencies fall into buckets from a millisecond to ten seconds", async () => {
   const registry = new Registry();
-  const { seconds } = createRpcMetrics(registry);
-  seconds.observe({ grpc_type: "unary", grpc_service: "s", grpc_method: "M" }, 0.03);
-  const buckets = (await registry.metrics()).matchAll(/_bucket\{le="([^"]+)".*\} (\d)/g);
+  const { seconds, countsOf } = createRpcMetrics(registry);
+  const { durations } = countsOf("unary", "s", "M");
+  seconds.add(durations, 0.03);
+  const text = await registry.metrics();
+  expect(text).toContain('grpc_server_handling_seconds_sum{grpc_type="unary",grpc_service="s",grpc_method="M"} 0.03');
+  expect(text).toContain('grpc_server_handling_seconds_count{grpc_type="unary",grpc_service="s",grpc_method="M"} 1');
+  const buckets = text.matchAll(/_bucket\{le="([^"]+)".*\} (\d)/g);
   expect(Array.from(buckets, ([, bound, count]) => `${bound}: ${count}`)).toEqual([
     ...["0.001: 0", "0.0025: 0", "0.005: 0", "0.01: 0", "0.025: 0", "0.05: 1", "0.1: 1", "0.25: 1"],
     ...["0.5: 1", "1: 1", "2.5: 1", "5: 1", "10: 1", "+Inf: 1"],
@@ -31,4 +35,14 @@ test("two registries count apart, and one registry refuses the metrics twice", (
   createRpcMetrics(registry);
   expect(() => createRpcMetrics(new Registry())).not.toThrow();
   expect(() => createRpcMetrics(registry)).toThrow(/already been registered/);
+});
+
+test("a latency on a bucket's bound is in it, one above all bounds in the last", async () => {
+  const registry = new Registry();
+  const { seconds, countsOf } = createRpcMetrics(registry);
+  const { durations } = countsOf("unary", "s", "M");
+  for (const latency of [0.001, 10, 11]) seconds.add(durations, latency);
+  const { values } = await seconds.get();
+  const countOf = (bound: number | string) => values.find(({ labels }) => Reflect.get(labels, "le") === bound)?.value;
+  expect([countOf(0.001), countOf(5), countOf(10), countOf("+Inf")]).toEqual([1, 1, 2, 3]);
 });

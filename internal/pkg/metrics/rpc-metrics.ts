@@ -1,4 +1,5 @@
-import { Counter, Histogram, type Registry } from "prom-client";
+import { Counter, type Registry } from "prom-client";
+import { DurationHistogram, type Durations } from "./duration-histogram.ts";
 
 const CALL_LABELS = ["grpc_type", "grpc_service", "grpc_method"] as const;
 
@@ -13,6 +14,7 @@ export interface MethodCounts {
   sent: number;
   /** Calls that ended, by the name of their code. */
   readonly handled: Map<string, number>;
+  readonly durations: Durations;
 }
 
 /** Counts and times calls, under the names that go-grpc-middleware's Prometheus provider gave to the field. */
@@ -31,7 +33,14 @@ export function createRpcMetrics(registry: Registry) {
   }
 
   function addMethod(labels: CallLabels): MethodCounts {
-    const counts = { labels, started: 0, received: 0, sent: 0, handled: new Map<string, number>() };
+    const counts = {
+      labels,
+      started: 0,
+      received: 0,
+      sent: 0,
+      handled: new Map<string, number>(),
+      durations: seconds.newDurations(),
+    };
     const service = methods.get(labels.grpc_service) ?? new Map<string, MethodCounts>();
     methods.set(labels.grpc_service, service.set(labels.grpc_method, counts));
     return counts;
@@ -73,12 +82,15 @@ export function createRpcMetrics(registry: Registry) {
     ({ received }) => received,
   );
   register("grpc_server_msg_sent_total", "Total number of RPC stream messages sent by the server.", ({ sent }) => sent);
-  const seconds = new Histogram({
-    name: "grpc_server_handling_seconds",
-    help: "Histogram of response latency (seconds) of RPCs that had been handled by the server.",
-    labelNames: CALL_LABELS,
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [registry],
-  });
+  const seconds = new DurationHistogram(
+    {
+      name: "grpc_server_handling_seconds",
+      help: "Histogram of response latency (seconds) of RPCs that had been handled by the server.",
+      labelNames: CALL_LABELS,
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers: [registry],
+    },
+    allCounts,
+  );
   return { countsOf, seconds };
 }

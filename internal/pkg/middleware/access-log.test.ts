@@ -83,7 +83,7 @@ test("every kind of stream becomes one line, with its request's id, also when it
 test.each([
   ["error", Code.Unknown],
   ["warn", Code.DeadlineExceeded],
-  ["error", Code.Unimplemented],
+  ["info", Code.Unimplemented],
   ["error", Code.Internal],
   ["warn", Code.Unavailable],
   ["error", Code.DataLoss],

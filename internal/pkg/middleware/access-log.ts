@@ -6,8 +6,11 @@ import type { Logger } from "#internal/pkg/logger/logger.ts";
 import { codeName } from "./code-name.ts";
 import { requestIdOf } from "./request-id.ts";
 
-/** As go-grpc-middleware's logging has it: defects are errors, what operators may have to look at are warnings. */
-const ERRORS: ReadonlySet<Code> = new Set([Code.Unknown, Code.Unimplemented, Code.Internal, Code.DataLoss]);
+/**
+ * As go-grpc-middleware's logging has it: defects are errors, what operators may have to look at are warnings. But for
+ * UNIMPLEMENTED, which anybody can cause who asks for what is not there.
+ */
+const ERRORS: ReadonlySet<Code> = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
 const WARNINGS: ReadonlySet<Code> = new Set([
   Code.DeadlineExceeded,
   Code.PermissionDenied,
@@ -37,7 +40,7 @@ export function createAccessLog(
 ): CallObserver {
   return {
     end(call, error) {
-      const level = QUIET_SERVICES.test(call.service) ? "debug" : levelOf(call, error);
+      const level = QUIET_SERVICES.test(call.service) ? "debug" : levelOf(error);
       const isSampled = !error && sampling < 1;
       if (!logger.isLevelEnabled(level) || (isSampled && random() >= sampling)) return;
       const line = {
@@ -63,9 +66,8 @@ function logOnBehalfOf(call: ObservedCall, log: () => void): void {
   else runInRequestContext({ requestId }, log);
 }
 
-function levelOf(call: ObservedCall, error: ConnectError | undefined): "error" | "warn" | "info" {
-  // What is not even a call, anybody on the network can send.
-  if (!error || call.protocol === "http") return "info";
+function levelOf(error: ConnectError | undefined): "error" | "warn" | "info" {
+  if (!error) return "info";
   if (ERRORS.has(error.code)) return "error";
   return WARNINGS.has(error.code) ? "warn" : "info";
 }

@@ -19,7 +19,7 @@ export function createMetricsObserver(metrics: RpcMetrics): CallObserver {
       const counts = countsOf(call);
       const code = codeName(error?.code);
       counts.handled.set(code, (counts.handled.get(code) ?? 0) + 1);
-      metrics.seconds.observe(counts.labels, (performance.now() - call.startedMs) / 1000);
+      metrics.seconds.add(counts.durations, (performance.now() - call.startedMs) / 1000);
     },
   };
 }

@@ -26,6 +26,16 @@ export function requestIdOf({ contextValues, header }: Pick<ObservedCall, "conte
 }
 
 /**
+ * The error, with the id of its call in `x-request-id`: for errors of the server itself, which may have come before the
+ * interceptor. A call that has no id yet gets one, which its log line has too.
+ */
+export function withIdOfCall(error: ConnectError, { contextValues, header }: ObservedCall): ConnectError {
+  const requestId = requestIdOf({ contextValues, header }) ?? randomUUID();
+  contextValues.set(requestIdKey, requestId);
+  return withRequestId(error, requestId);
+}
+
+/**
  * Gives every request an id: the client's `x-request-id` when it is well-formed (1 to 128 of `A–Z a–z 0–9 . _ : / + = -`),
  * else a new UUID. The id stands in every log line of the request, and in `x-request-id` of the answer or the error.
  */

@@ -1,4 +1,5 @@
 export type { CallObserver, ConnectionEvent, ObservedCall } from "./call/observer.ts";
+export type { NodeRequest, NodeResponse } from "./connection/exchange.ts";
 export type { MethodTimeouts } from "./method/method-entry.ts";
 export type { RpcServerOptions } from "./options.ts";
 export { type ConnectionInfo, connectionInfo } from "./request/connection-info.ts";

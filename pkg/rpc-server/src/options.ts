@@ -1,6 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { ConnectError, ConnectRouter, Interceptor } from "@connectrpc/connect";
-import type { CallObserver } from "./call/observer.ts";
+import type { CallObserver, ObservedCall } from "./call/observer.ts";
 import type { NodeRequest, NodeResponse } from "./connection/exchange.ts";
 import type { MethodTimeouts } from "./method/method-entry.ts";
 
@@ -19,7 +19,7 @@ export interface RpcServerOptions {
    * Has the last word on errors that the server itself makes: undecodable messages, limits, deadlines that interceptors
    * did not put in their words. For details that all errors of a service carry. Default: they stay as they are.
    */
-  mapError?: (error: ConnectError) => ConnectError;
+  mapError?: (error: ConnectError, call: ObservedCall) => ConnectError;
 
   /** How long calls of a method may take. Called once per method. Default: as long as the client allows. */
   timeouts?: (method: DescMethod) => MethodTimeouts;
@@ -132,7 +132,27 @@ const MIB = 1024 * 1024;
 /** The options with every default filled in. */
 export type Settings = Required<Omit<RpcServerOptions, "fallback">> & Pick<RpcServerOptions, "fallback">;
 
+/** @throws RangeError for a number that is none, or negative: it would switch a limit off without a word */
 export function withDefaults(options: RpcServerOptions): Settings {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  for (const [name, value] of given) {
+    if (typeof value === "number" && !(value >= (MAY_BE_ZERO.has(name) ? 0 : Number.MIN_VALUE))) {
+      throw new RangeError(`${name} must be above 0${MAY_BE_ZERO.has(name) ? ", or 0" : ""}: it is ${value}`);
+    }
+  }
+  return { ...defaults(), ...(Object.fromEntries(given) as Pick<RpcServerOptions, "routes">) };
+}
+
+/** Where 0 says something: all, none, no limit. */
+const MAY_BE_ZERO: ReadonlySet<string> = new Set([
+  "compressMinBytes",
+  "maxCalls",
+  "maxHeaders",
+  "minBodyBytesPerSecond",
+  "requestTimeoutMs",
+]);
+
+function defaults(): Omit<Settings, "routes"> {
   return {
     interceptors: [],
     observers: [],
@@ -162,6 +182,5 @@ export function withDefaults(options: RpcServerOptions): Settings {
     pingIntervalMs: 20_000,
     pingTimeoutMs: 10_000,
     onError: (error) => process.emitWarning(error instanceof Error ? error : String(error)),
-    ...options,
   };
 }

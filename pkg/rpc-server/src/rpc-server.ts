@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { performance } from "node:perf_hooks";
 import type { CallHost } from "./call/call.ts";
-import { Deadlines } from "./call/deadlines.ts";
 import { joinObservers } from "./call/observer.ts";
+import { RunningCalls } from "./call/running-calls.ts";
 import { ByteBudget } from "./connection/byte-budget.ts";
 import { formatPeer, type TimedExchange } from "./connection/connection.ts";
 import { createConnections } from "./connection/connections.ts";
@@ -68,8 +68,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   const state = { exchanges, budget, maxConnectionBufferBytes, nowMs: performance.now() };
   const host: CallHost = {
     observers: joinObservers(settings.observers, settings.onError),
-    deadlines: new Deadlines(),
-    running: new Set(),
+    running: new RunningCalls(),
     mapError: guardMapError(settings),
     onError: settings.onError,
   };
@@ -124,7 +123,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     if (isStopping) return;
     isStopping = true;
     abortedCalls = host.running.size;
-    for (const call of host.running) call.shutdown();
+    for (const call of host.running.all()) call.shutdown();
   }
 
   async function drainOnce(timeoutMs: number): Promise<{ abortedCalls: number }> {
@@ -166,9 +165,9 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
 
 /** What mapError throws must not end the process: the error stays as it was then. */
 function guardMapError({ mapError, onError }: Settings): Settings["mapError"] {
-  return (error) => {
+  return (error, call) => {
     try {
-      return mapError(error);
+      return mapError(error, call);
     } catch (failure) {
       onError(failure);
       return error;

@@ -185,7 +185,7 @@ describe("an unknown method", () => {
       headers: {
         "content-type": answered,
         "grpc-status": "12",
-        "grpc-message": "unknown method /no.Such/100%2525",
+        "grpc-message": encodeURIComponent("unknown method /no.Such/100%25"),
       },
       body: "",
     });

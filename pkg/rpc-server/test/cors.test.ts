@@ -109,3 +109,17 @@ test("an unknown path tells an allowed page so", async () => {
   const answer = await request(await openSession(port), { ":path": "/nobody", origin: APP });
   expect(answer).toMatchObject({ status: 404, headers: { "access-control-allow-origin": APP } });
 });
+
+test("answers that are always the same have the CORS headers of their own request only", async () => {
+  const other = "https://other.example.com";
+  const { port } = await startEchoServer({ corsOrigins: [APP, other] });
+  const session = await openSession(port);
+  const headersOf = async (origin?: string) => {
+    const { headers } = await request(session, { ":path": "/nobody", ...(origin !== undefined && { origin }) });
+    return [headers["access-control-allow-origin"], headers.vary];
+  };
+  expect(await headersOf(APP)).toEqual([APP, "Origin"]);
+  expect(await headersOf(other)).toEqual([other, "Origin"]);
+  expect(await headersOf("https://evil.example.com")).toEqual([undefined, "Origin"]);
+  expect(await headersOf()).toEqual([undefined, "Origin"]);
+});

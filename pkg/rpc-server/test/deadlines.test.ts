@@ -5,6 +5,7 @@ import type { RpcServerOptions } from "../src/index.ts";
 import { echoService } from "./echo-service.ts";
 import { EchoService } from "./gen/echo/v1/echo_service_pb.ts";
 import { CALLS, codeOf, connectBy, WIRES } from "./protocol-client.ts";
+import { openSession, request } from "./raw-http.ts";
 import { recordCalls } from "./record-calls.ts";
 import { startEchoServer } from "./start-echo-server.ts";
 
@@ -270,4 +271,23 @@ test("what a handler is told is left can be passed on to another server", async 
     });
     expect(await codeOf(connectBy(wire, baseUrl).echo({ text: "a" }))).toBe("OK");
   }
+});
+
+test.each([
+  ["application/grpc", { "grpc-timeout": "0n" }],
+  ["application/json", { "connect-timeout-ms": "0" }],
+])("a call by %s whose deadline is over when it comes reaches no handler", async (contentType, timeout) => {
+  const handled: string[] = [];
+  const { port } = await startEchoServer({
+    routes: (router) =>
+      router.rpc(EchoService.method.echo, ({ text }) => {
+        handled.push(text);
+        return { text };
+      }),
+  });
+  const headers = { ":method": "POST", ":path": "/echo.v1.EchoService/Echo", "content-type": contentType, ...timeout };
+  const body = contentType === "application/json" ? Buffer.from("{}") : Buffer.alloc(5);
+  const answer = await request(await openSession(port), headers, body);
+  expect(answer.headers["grpc-status"] ?? answer.status).toBe(contentType === "application/json" ? 504 : "4");
+  expect(handled).toEqual([]);
 });

@@ -3,17 +3,16 @@ import type { ConnectError, ContextValues } from "@connectrpc/connect";
 import type { Exchange, RequestSink } from "../connection/exchange.ts";
 import { CallContextValues } from "../method/intercepted-call.ts";
 import type { MethodEntry } from "../method/method-entry.ts";
-import type { Deadlines, Expiring } from "./deadlines.ts";
 import { bodyLate, clientGone, deadlineExceeded, isTooMuchHeld, shuttingDown, toConnectError } from "./errors.ts";
 import type { ObservedCall, Observers } from "./observer.ts";
+import type { Expiring, RunningCalls } from "./running-calls.ts";
 
 /** What the calls of a server share. */
 export interface CallHost {
   readonly observers: Observers;
-  readonly deadlines: Deadlines;
   /** Calls that have begun and not ended. */
-  readonly running: Set<Call>;
-  readonly mapError: (error: ConnectError) => ConnectError;
+  readonly running: RunningCalls<Call>;
+  readonly mapError: (error: ConnectError, call: ObservedCall) => ConnectError;
   readonly onError: (error: unknown) => void;
 }
 
@@ -35,6 +34,7 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
   readonly contextValues: ContextValues;
 
   expiresMs = Number.POSITIVE_INFINITY;
+  hasExpired = false;
   previous: Expiring | undefined;
   next: Expiring | undefined;
 
@@ -107,7 +107,7 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
   /** Has the observers hear of the call, and answers it with an error of the server's own. */
   refuse(error: ConnectError): void {
     this.begin();
-    this.fail(this.host.mapError(error));
+    this.fail(this.host.mapError(error, this));
   }
 
   /** Ends the call because the server stops. */
@@ -126,7 +126,7 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
   }
 
   late(): void {
-    this.fail(this.host.mapError(bodyLate()));
+    this.fail(this.host.mapError(bodyLate(), this));
   }
 
   abstract data(chunk: Buffer): void;
@@ -141,12 +141,17 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
   protected startDeadline(clientMs: number | undefined): void {
     const { defaultMs, maxMs = Number.POSITIVE_INFINITY } = this.entry.timeouts;
     const timeoutMs = Math.min(clientMs ?? defaultMs ?? Number.POSITIVE_INFINITY, maxMs);
-    if (timeoutMs <= MAX_TIMEOUT_MS) {
-      this.expiresMs = this.startedMs + timeoutMs;
-      this.host.deadlines.add(this);
-    }
+    if (timeoutMs <= MAX_TIMEOUT_MS) this.expiresMs = this.startedMs + timeoutMs;
     const { shutdownSignal } = this.entry;
     if (shutdownSignal !== undefined) this.#watch(shutdownSignal);
+    this.endIfOver();
+  }
+
+  /** The list of running calls looks at deadlines every now and then only: no handler must begin after its own. */
+  protected endIfOver(): boolean {
+    if (this.expiresMs === Number.POSITIVE_INFINITY || performance.now() < this.expiresMs) return false;
+    this.expire();
+    return true;
   }
 
   /** connect-es's option of a service: a signal of its own, whose reason its calls end with. */
@@ -165,10 +170,10 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
     this.endedBy = error;
     this.controller.abort(error);
     if (!this.abandonHandler(error)) {
-      this.fail(this.host.mapError(error));
+      this.fail(this.host.mapError(error, this));
       return;
     }
-    this.#unwinding = setTimeout(() => this.fail(this.host.mapError(error)), this.unwindMs);
+    this.#unwinding = setTimeout(() => this.fail(this.host.mapError(error, this)), this.unwindMs);
   }
 
   /** Makes interceptors see `error` in place of what the handler does. False when none of them is running. */
@@ -193,8 +198,7 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
   protected finish(error: ConnectError | undefined): boolean {
     if (this.hasEnded) return false;
     this.hasEnded = true;
-    this.host.running.delete(this);
-    this.host.deadlines.remove(this);
+    this.host.running.remove(this);
     if (this.#unwinding !== undefined) clearTimeout(this.#unwinding);
     if (this.#shutdownListener !== undefined) {
       this.entry.shutdownSignal?.removeEventListener("abort", this.#shutdownListener);

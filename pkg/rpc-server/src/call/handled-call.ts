@@ -117,12 +117,12 @@ export abstract class HandledCall<C extends Codec> extends Call implements Codec
   protected failAsHandled(error: unknown): void {
     const told = toConnectError(error);
     const isOwn = error !== undefined && (error === this.endedBy || error === this.#ownError);
-    this.fail(isOwn ? this.host.mapError(told) : told);
+    this.fail(isOwn ? this.host.mapError(told, this) : told);
   }
 
   /** Ends the call with an error of the server's own. */
   protected failByServer(error: unknown): void {
-    this.fail(this.host.mapError(toConnectError(error)));
+    this.fail(this.host.mapError(toConnectError(error), this));
   }
 
   /** What the interceptors are given. */

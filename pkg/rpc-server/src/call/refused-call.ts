@@ -1,18 +1,19 @@
 import { performance } from "node:perf_hooks";
 import { ConnectError, type ContextValues } from "@connectrpc/connect";
+import { errorMetadata, statusHeaders } from "../codec/encoding/status.ts";
 import type { Exchange } from "../connection/exchange.ts";
 import { CallContextValues } from "../method/intercepted-call.ts";
 import type { Refusal } from "../request/resolver.ts";
-import type { ObservedCall, Observers } from "./observer.ts";
+import type { CallHost } from "./call.ts";
+import type { ObservedCall } from "./observer.ts";
+
+type RefusalHost = Pick<CallHost, "observers" | "mapError">;
 
 const UNKNOWN = "unknown";
 
 /** Answers a request that is none of our calls, and has the observers hear of it as one. */
-export function refuse(
-  exchange: Exchange,
-  { head, message, code, protocol, entry }: Refusal,
-  observers: Observers,
-): void {
+export function refuse(exchange: Exchange, refusal: Refusal, { observers, mapError }: RefusalHost): void {
+  const { entry, protocol, told, code } = refusal;
   const call: ObservedCall = {
     service: entry?.service.typeName ?? UNKNOWN,
     method: entry?.method.name ?? UNKNOWN,
@@ -24,13 +25,27 @@ export function refuse(
     header: exchange.headers,
     contextValues: new CallContextValues(undefined, exchange.connection.info) as ContextValues,
   };
+  const error = mapError(new ConnectError(told, code), call);
   observers.begin(call);
   try {
-    if (message === "") exchange.respond(head);
-    else exchange.respond([...head, "content-type", "text/plain; charset=utf-8"], Buffer.from(`${message}\n`));
+    respond(exchange, refusal, error);
   } catch {
     // No room to hold even so little: whoever has taken it all gets no answer.
     exchange.cut();
   }
-  observers.end(call, new ConnectError(message || `unknown method`, code));
+  observers.end(call, error);
+}
+
+/** Each answer gets a head of its own: whoever sends it adds to it. */
+function respond(exchange: Exchange, { head, body, grpcMessage }: Refusal, error: ConnectError): void {
+  if (grpcMessage !== undefined) {
+    const status = new ConnectError(grpcMessage, error.code);
+    status.details = error.details;
+    const metadata = errorMetadata(error).flat();
+    exchange.respond([...head, ...statusHeaders(status), ...metadata]);
+  } else if (body === undefined) {
+    exchange.respond([...head]);
+  } else {
+    exchange.respond([...head, "content-type", "text/plain; charset=utf-8"], Buffer.from(`${body}\n`));
+  }
 }

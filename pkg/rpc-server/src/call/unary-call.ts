@@ -20,7 +20,7 @@ export class UnaryCall extends HandledCall<UnaryCodec> {
     const hadPrefix = this.#bodyBytes >= PREFIX_BYTES;
     this.#append(chunk);
     try {
-      this.codec.checkBody(this, this.#body.subarray(0, this.#bodyBytes), !hadPrefix);
+      this.codec.checkBody(this, this.#received(), !hadPrefix);
       if (this.#bodyBytes > this.codec.maxBodyBytes(this)) throw this.codec.overflow(this);
       if (!this.exchange.connection.budget.tryHold(chunk.length)) throw tooMuchHeld();
       this.#heldBytes += chunk.length;
@@ -32,10 +32,10 @@ export class UnaryCall extends HandledCall<UnaryCodec> {
   end(): void {
     if (this.hasEnded) return;
     try {
-      const message = this.codec.decode(this, this.#body.subarray(0, this.#bodyBytes));
+      const message = this.codec.decode(this, this.#received());
       if (message instanceof Promise)
         message.then((decoded) => this.#handle(decoded)).catch((error) => this.failByServer(error));
-      else void this.#handle(message);
+      else this.#handle(message);
     } catch (error) {
       this.failByServer(error);
     }
@@ -56,35 +56,35 @@ export class UnaryCall extends HandledCall<UnaryCodec> {
     return super.finish(error);
   }
 
-  async #handle(message: Message): Promise<void> {
-    if (this.hasEnded) return;
+  #handle(message: Message): void {
+    if (this.hasEnded || this.endIfOver()) return;
     this.#letGo();
     this.host.observers.received(this);
     this.isHandling = true;
     try {
       const chain = this.entry.unary as UnaryChain;
-      const answered = this.#answer(await chain(this.request(false, message) as UnaryRequest));
-      if (answered !== undefined) await answered;
+      chain(this.request(false, message) as UnaryRequest).then(
+        (response) => this.#answer(response),
+        (error) => this.failAsHandled(error),
+      );
     } catch (error) {
+      // An interceptor that is no async function.
       this.failAsHandled(error);
     }
   }
 
-  /** A promise only where the answer has to wait for something: its compression. */
-  #answer(response: UnaryResponse): Promise<void> | undefined {
-    if (this.hasEnded) return undefined;
-    this.responseHeader.assign(response.header);
-    this.responseTrailer.assign(response.trailer);
+  #answer(response: UnaryResponse): void {
+    if (this.hasEnded) return;
     try {
+      this.responseHeader.assign(response.header);
+      this.responseTrailer.assign(response.trailer);
       const written = this.codec.respond(this, response.message);
       if (written instanceof Promise) {
-        return written.then(() => this.#answered()).catch((error) => this.failByServer(error));
-      }
-      this.#answered();
+        written.then(() => this.#answered()).catch((error) => this.failByServer(error));
+      } else this.#answered();
     } catch (error) {
       this.failByServer(error);
     }
-    return undefined;
   }
 
   #answered(): void {
@@ -106,6 +106,12 @@ export class UnaryCall extends HandledCall<UnaryCodec> {
       this.#body.set(chunk, this.#bodyBytes);
     }
     this.#bodyBytes = bytes;
+  }
+
+  /** What there is of the body. */
+  #received(): Buffer {
+    // Most bodies come in one piece, and a view of a buffer is not free.
+    return this.#body.length === this.#bodyBytes ? this.#body : this.#body.subarray(0, this.#bodyBytes);
   }
 
   /** The body is read, or not wanted any more. */

@@ -3,7 +3,10 @@ import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { CallHeaders } from "../call/call-headers.ts";
 import type { Connection } from "./connection.ts";
 
-/** Status and headers of an answer, flat: `[":status", "200", "content-type", "application/grpc"]`. */
+/**
+ * Status and headers of an answer, flat: `[":status", "200", "content-type", "application/grpc"]`. Whoever sends it adds to
+ * it: one for each answer.
+ */
 export type AnswerHead = string[];
 
 /** Trailers of an answer by name; an array has several values. */

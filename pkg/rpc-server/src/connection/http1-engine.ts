@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -37,18 +37,23 @@ export function createHttp1Engine(
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     },
-    (request, response) => {
-      const connection = connections.get(request.socket);
-      if (connection === undefined) return;
-      if (request.httpVersionMajor !== 1) {
-        response.writeHead(505, { connection: "close" }).end();
-        return;
-      }
-      const exchange = new Http1Exchange(connection, request, response);
-      if (isLeaving) exchange.sayClose();
-      onExchange(exchange);
-    },
+    onRequest,
   );
+
+  function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const connection = connections.get(request.socket);
+    if (connection === undefined) return;
+    if (request.httpVersionMajor !== 1) {
+      response.writeHead(505, { connection: "close" }).end();
+      return;
+    }
+    const exchange = new Http1Exchange(connection, request, response);
+    if (isLeaving) exchange.sayClose();
+    onExchange(exchange);
+  }
+
+  // Without a listener Node answers 417 by itself, and nobody hears of it.
+  server.on("checkExpectation", onRequest);
   // Node drops headers above its own count of 2,000 without a word: it must not, for they are counted here.
   server.maxHeadersCount = 0;
   server.on("clientError", (error, socket) => {

@@ -26,17 +26,24 @@ type AnyChain = (request: UnaryRequest | StreamRequest) => Promise<UnaryResponse
 
 /** Composed once: which call a request belongs to, it carries with it. */
 export function composeUnary({ method, impl }: MethodImplementation, interceptors: readonly Interceptor[]): UnaryChain {
-  return intercept(interceptors, async (request) => {
-    const call = callOf(request);
-    const output = await call.guard(impl(request.message, call.contextFor(request)));
-    return {
-      stream: false,
-      service: method.parent,
-      method: method as DescMethodUnary,
-      header: call.responseHeader,
-      trailer: call.responseTrailer,
-      message: create(method.output, output),
-    };
+  const respond = (call: InterceptedCall, output: Message): UnaryResponse => ({
+    stream: false,
+    service: method.parent,
+    method: method as DescMethodUnary,
+    header: call.responseHeader,
+    trailer: call.responseTrailer,
+    message: create(method.output, output),
+  });
+  // An async function would cost another promise in every call.
+  return intercept(interceptors, (request) => {
+    try {
+      const call = callOf(request);
+      const output = call.guard(impl(request.message, call.contextFor(request)));
+      if (output instanceof Promise) return output.then((settled) => respond(call, settled));
+      return Promise.resolve(respond(call, output));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }) as UnaryChain;
 }
 

@@ -9,19 +9,23 @@ const AUTHORITY = /^(\[[0-9a-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(:\d*)?$/i;
 /** What of a request says where it goes. */
 export type RequestTarget = Pick<Exchange, "method" | "target" | "host" | "namesHost">;
 
-/** Most requests name the same host as the one before. */
-let lastValid: string | undefined;
+/** Most requests name the same host as the one before, and many the same target. */
+let lastHost: string | undefined;
+let lastTarget: string | undefined;
 
 /**
  * Says what is wrong with a request's target or host, in one line for the client, or undefined when nothing is. Whoever
  * builds a URL of the two can rely on it.
  */
 export function findRequestFault({ method, target, host, namesHost }: RequestTarget): string | undefined {
-  if (method === "CONNECT" || !ORIGIN_FORM.test(target)) return "the request target must be a path";
+  if (target !== lastTarget || method === "CONNECT") {
+    if (method === "CONNECT" || !ORIGIN_FORM.test(target)) return "the request target must be a path";
+    lastTarget = target;
+  }
   if (host === undefined) return namesHost ? "the request must name one host only" : "the request must name a host";
-  if (host === lastValid) return undefined;
+  if (host === lastHost) return undefined;
   if (!isAuthority(host)) return "the request's host is not valid";
-  lastValid = host;
+  lastHost = host;
   return undefined;
 }
 

@@ -34,14 +34,14 @@ export function createRequestHandler(parts: RequestHandlerParts): (exchange: Exc
 
   return (exchange) => {
     const refusal = findRefusal(exchange, maxHeaders);
-    if (refusal !== undefined) return refuse(exchange, refusal, host.observers);
+    if (refusal !== undefined) return refuse(exchange, refusal, host);
     if (applyCors(exchange)) return;
 
     const resolved = resolve(exchange);
-    if (resolved?.kind === "refusal") return refuse(exchange, resolved, host.observers);
+    if (resolved?.kind === "refusal") return refuse(exchange, resolved, host);
     if (exchange.headers.lookup("expect") !== null) exchange.sayContinue();
     if (resolved !== undefined) return startCall(exchange, resolved);
-    if (fallback === undefined) return refuse(exchange, NOT_FOUND, host.observers);
+    if (fallback === undefined) return refuse(exchange, NOT_FOUND, host);
     const { request, response } = exchange.toNode();
     try {
       fallback(request, response);
@@ -66,15 +66,15 @@ function findRefusal(exchange: Exchange, maxHeaders: number): Refusal | undefine
   return undefined;
 }
 
-function refusal(status: number, message: string, code: Code): Refusal {
-  return { kind: "refusal", head: [":status", String(status)], message, code, protocol: "http" };
+function refusal(status: number, told: string, code: Code): Refusal {
+  return { kind: "refusal", head: [":status", String(status)], body: told, told, code, protocol: "http" };
 }
 
 /** Connect clients take it for unimplemented. Source: Connect protocol, "HTTP to error code". */
 const NOT_FOUND: Refusal = {
   kind: "refusal",
   head: [":status", "404"],
-  message: "",
+  told: "nothing is served at this path",
   code: Code.Unimplemented,
   protocol: "http",
 };

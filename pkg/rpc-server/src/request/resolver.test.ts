@@ -23,7 +23,9 @@ function resolved(target: string, contentType?: string, { method = "POST", httpV
   const headers = new CallHeaders(contentType === undefined ? [] : ["content-type", contentType]);
   const found = by({ target, method, httpVersion, headers } as Exchange);
   if (found === undefined) return "nothing";
-  return found.kind === "refusal" ? found.head.join(" ") : `${found.codec.protocol} ${found.format.name}`;
+  return found.kind === "refusal"
+    ? [...found.head, found.grpcMessage ?? []].flat().join(" ")
+    : `${found.codec.protocol} ${found.format.name}`;
 }
 
 test.each([
@@ -95,7 +97,7 @@ test.each([
 
 describe("a path that nobody serves", () => {
   test.each([
-    ["application/grpc", /^:status 200 content-type application\/grpc grpc-status 12 grpc-message unknown method \/x$/],
+    ["application/grpc", /^:status 200 content-type application\/grpc unknown method \/x$/],
     ["application/json", /^nothing$/],
     ["text/html", /^nothing$/],
     [undefined, /^nothing$/],

@@ -22,8 +22,12 @@ export interface Refusal {
   readonly kind: "refusal";
   /** Status and headers. */
   readonly head: AnswerHead;
-  /** For people, as the body; for observers. */
-  readonly message: string;
+  /** For people. */
+  readonly body?: string;
+  /** In place of a body: the text of the gRPC status that is added to the headers (Trailers-Only). */
+  readonly grpcMessage?: string;
+  /** For observers: in the server's own words, quoting nothing. */
+  readonly told: string;
   /** What it counts as. */
   readonly code: Code;
   readonly protocol: Protocol | "http";
@@ -139,21 +143,11 @@ const MAX_PATH_CHARS = 200;
 function unknownMethod(contentType: ContentType | undefined, path: string): Refusal | undefined {
   if (contentType === undefined || contentType.protocol === "connect") return undefined;
   const { protocol, type } = contentType;
-  const message = `unknown method ${path.slice(0, MAX_PATH_CHARS)}`;
   return {
     kind: "refusal",
-    head: [
-      ":status",
-      "200",
-      "content-type",
-      type,
-      "grpc-status",
-      String(Code.Unimplemented),
-      "grpc-message",
-      // A path is visible ASCII; among these only the percent sign needs encoding.
-      message.replaceAll("%", "%25"),
-    ],
-    message: "",
+    head: [":status", "200", "content-type", type],
+    grpcMessage: `unknown method ${path.slice(0, MAX_PATH_CHARS)}`,
+    told: "unknown method",
     code: Code.Unimplemented,
     protocol,
   };
@@ -182,7 +176,8 @@ function wrongContentType(entry: MethodEntry): Refusal {
     ...(entry.serves["grpc-web"] ? GRPC_WEB_TYPES : []),
     ...(entry.serves.connect ? types : []),
   ].join(", ");
-  return refusal([":status", "415", "accept-post", accepted], `the content type must be one of ${accepted}`, entry);
+  const body = `the content type must be one of ${accepted}`;
+  return { ...refusal([":status", "415", "accept-post", accepted], "unsupported content type", entry), body };
 }
 
 const GRPC_TYPES = ["application/grpc", "application/grpc+proto", "application/grpc+json"];
@@ -190,11 +185,6 @@ const GRPC_WEB_TYPES = ["application/grpc-web", "application/grpc-web+proto", "a
 const CONNECT_UNARY_TYPES = ["application/proto", "application/json"];
 const CONNECT_STREAM_TYPES = ["application/connect+proto", "application/connect+json"];
 
-function refusal(
-  head: AnswerHead,
-  message: string,
-  entry: MethodEntry,
-  protocol: Refusal["protocol"] = "http",
-): Refusal {
-  return { kind: "refusal", head, message, code: Code.Unimplemented, protocol, entry };
+function refusal(head: AnswerHead, told: string, entry: MethodEntry, protocol: Refusal["protocol"] = "http"): Refusal {
+  return { kind: "refusal", head, body: told, told, code: Code.Unimplemented, protocol, entry };
 }

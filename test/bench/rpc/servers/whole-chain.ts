@@ -5,7 +5,7 @@ import { createRpcMetrics } from "#internal/pkg/metrics/rpc-metrics.ts";
 import { createAccessLog } from "#internal/pkg/middleware/access-log.ts";
 import { createErrorsInterceptor, withErrorInfo } from "#internal/pkg/middleware/errors.ts";
 import { createMetricsObserver } from "#internal/pkg/middleware/metrics.ts";
-import { createRequestIdInterceptor } from "#internal/pkg/middleware/request-id.ts";
+import { createRequestIdInterceptor, withIdOfCall } from "#internal/pkg/middleware/request-id.ts";
 import { createValidationInterceptor } from "#internal/pkg/middleware/validation.ts";
 import { registerUsers } from "./users.ts";
 
@@ -30,7 +30,7 @@ export function wholeChain({ returnsRequestId, hasAccessLog }: Chain): RpcServer
       createValidationInterceptor(),
     ],
     observers: hasAccessLog ? [createAccessLog(logger), metrics] : [metrics],
-    mapError: (error) => withErrorInfo(error, SERVICE),
+    mapError: (error, call) => withIdOfCall(withErrorInfo(error, SERVICE), call),
     timeouts: () => ({ defaultMs: 30_000, maxMs: 300_000 }),
     readMaxBytes: 64 * 1024,
   };

@@ -1,3 +1,4 @@
+import { constants } from "node:buffer";
 import { promisify } from "node:util";
 import zlib from "node:zlib";
 import { Code, ConnectError } from "@connectrpc/connect";
@@ -64,14 +65,16 @@ export const compressions: readonly Compression[] = Object.entries(ALGORITHMS).m
   compressSync: (bytes) => algorithm.compressSync(bytes, algorithm.options ?? {}),
   async decompress(bytes, readMaxBytes) {
     try {
-      return (await algorithm.decompress(bytes, { maxOutputLength: readMaxBytes })) as Buffer<ArrayBuffer>;
+      return (await algorithm.decompress(bytes, {
+        maxOutputLength: Math.min(readMaxBytes, constants.MAX_LENGTH),
+      })) as Buffer<ArrayBuffer>;
     } catch (error) {
       throw decompressionFault(error, name, readMaxBytes);
     }
   },
   decompressSync(bytes, readMaxBytes) {
     try {
-      return algorithm.decompressSync(bytes, { maxOutputLength: readMaxBytes });
+      return algorithm.decompressSync(bytes, { maxOutputLength: Math.min(readMaxBytes, constants.MAX_LENGTH) });
     } catch (error) {
       throw decompressionFault(error, name, readMaxBytes);
     }

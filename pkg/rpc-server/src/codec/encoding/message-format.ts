@@ -87,7 +87,7 @@ function write(encode: () => Uint8Array, writeMaxBytes: number): Uint8Array {
   }
   if (bytes.length <= writeMaxBytes) return bytes;
   throw new ConnectError(
-    `the answer is ${bytes.length} bytes long; writeMaxBytes is ${writeMaxBytes}`,
+    `the answer is ${bytes.length} bytes long; the limit is ${writeMaxBytes}`,
     Code.ResourceExhausted,
   );
 }

@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Deadlines, type Expiring } from "./deadlines.ts";
+import { type Expiring, RunningCalls } from "./running-calls.ts";
 
 const parameters = { numRuns: Number(process.env.FUZZ_RUNS ?? 200), seed: 20261121 };
 const DAY_MS = 86_400_000;
@@ -10,6 +10,7 @@ class Item implements Expiring {
   readonly expiresMs: number;
   previous: Expiring | undefined;
   next: Expiring | undefined;
+  hasExpired = false;
   firedMs: number[] = [];
 
   constructor(delayMs: number) {
@@ -32,7 +33,7 @@ afterEach(() => {
 });
 
 test("a deadline expires once, at its time or up to 10 ms later", () => {
-  const deadlines = new Deadlines();
+  const deadlines = new RunningCalls();
   const item = new Item(25);
   deadlines.add(item);
   vi.advanceTimersByTime(24);
@@ -44,7 +45,7 @@ test("a deadline expires once, at its time or up to 10 ms later", () => {
 });
 
 test("a deadline above 24.8 days, which no timer of Node's can hold, does not expire early", () => {
-  const deadlines = new Deadlines();
+  const deadlines = new RunningCalls();
   const item = new Item(30 * DAY_MS);
   deadlines.add(item);
   vi.advanceTimersByTime(1_000);
@@ -52,7 +53,7 @@ test("a deadline above 24.8 days, which no timer of Node's can hold, does not ex
 });
 
 test("what was removed does not expire, and may be removed again", () => {
-  const deadlines = new Deadlines();
+  const deadlines = new RunningCalls();
   const [removed, kept] = [new Item(10), new Item(10)];
   deadlines.add(removed);
   deadlines.add(kept);
@@ -63,7 +64,7 @@ test("what was removed does not expire, and may be removed again", () => {
 });
 
 test("no timer runs while there is nothing to expire", () => {
-  const deadlines = new Deadlines();
+  const deadlines = new RunningCalls();
   expect(vi.getTimerCount()).toBe(0);
   const item = new Item(DAY_MS);
   deadlines.add(item);
@@ -86,7 +87,7 @@ describe("whatever is added, removed and waited for", () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-        const deadlines = new Deadlines();
+        const deadlines = new RunningCalls();
         const items: Item[] = [];
         const removed = new Set<Item>();
         for (const action of steps) {
@@ -104,6 +105,10 @@ describe("whatever is added, removed and waited for", () => {
           }
         }
         vi.advanceTimersByTime(250);
+        // As a call does when it ends.
+        for (const item of items) deadlines.remove(item);
+        expect(deadlines.size).toBe(0);
+        vi.advanceTimersByTime(20);
         for (const item of items) {
           if (removed.has(item)) expect(item.firedMs).toEqual([]);
           else {

@@ -1,9 +1,10 @@
 import { performance } from "node:perf_hooks";
 
-/** What a deadline ends. The two links are the list's own. */
+/** A call as the list sees it. The links are the list's own. */
 export interface Expiring {
-  /** When, in milliseconds of `performance.now()`. */
-  expiresMs: number;
+  /** When its deadline is, in milliseconds of `performance.now()`; Infinity without one. */
+  readonly expiresMs: number;
+  hasExpired: boolean;
   expire(): void;
   previous: Expiring | undefined;
   next: Expiring | undefined;
@@ -13,27 +14,43 @@ export interface Expiring {
 const SWEEP_MS = 10;
 
 /**
- * Deadlines of the calls in flight. A timer for each call costs ten times as much, and a timer wheel keeps calls that have
- * ended: here a call takes itself out of a list, and one timer, which runs only while there are any, looks through it.
+ * The calls in flight, and their deadlines. A timer for each call costs ten times as much, and a timer wheel keeps calls
+ * that have ended: here a call takes itself out of a list, and one timer, which runs only while there are any, looks
+ * through it.
  */
-export class Deadlines {
+export class RunningCalls<T extends Expiring = Expiring> {
   #first: Expiring | undefined;
+  #size = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  add(item: Expiring): void {
+  get size(): number {
+    return this.#size;
+  }
+
+  add(item: T): void {
     item.next = this.#first;
     if (this.#first !== undefined) this.#first.previous = item;
     this.#first = item;
+    this.#size++;
     this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 
   /** May be called for what is not in the list. */
-  remove(item: Expiring): void {
+  remove(item: T): void {
     if (item.previous !== undefined) item.previous.next = item.next;
     else if (this.#first === item) this.#first = item.next;
+    else return;
     if (item.next !== undefined) item.next.previous = item.previous;
     item.previous = undefined;
     item.next = undefined;
+    this.#size--;
+  }
+
+  /** All of them, as they are now: they may take themselves out meanwhile. */
+  all(): T[] {
+    const items: T[] = [];
+    for (let item = this.#first; item !== undefined; item = item.next) items.push(item as T);
+    return items;
   }
 
   #sweep(): void {
@@ -45,10 +62,10 @@ export class Deadlines {
     const now = performance.now();
     const expired: Expiring[] = [];
     for (let item: Expiring | undefined = this.#first; item !== undefined; item = item.next) {
-      if (item.expiresMs <= now) expired.push(item);
+      if (item.expiresMs <= now && !item.hasExpired) expired.push(item);
     }
     for (const item of expired) {
-      this.remove(item);
+      item.hasExpired = true;
       item.expire();
     }
   }
