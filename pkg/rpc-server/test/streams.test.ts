@@ -231,6 +231,24 @@ describe("a stream of requests", () => {
     expect(seen).toEqual([Code.InvalidArgument]);
   });
 
+  test("that cannot be decoded is held no longer than its call", async () => {
+    const { port, client } = await serve(
+      { echoClientStream: async (requests) => ({ text: String(await count(requests)) }) },
+      { maxBufferBytes: 10 * KIB },
+    );
+    const session = await openSession(port);
+    for (let i = 0; i < 4; i++) {
+      const stream = open(session, "EchoClientStream");
+      stream.resume().end(envelope(Buffer.alloc(3 * KIB, 0xff)));
+      const [headers] = await once(stream, "response");
+      expect(headers).toMatchObject({ "grpc-status": String(Code.InvalidArgument) });
+    }
+    const requests = (async function* () {
+      yield { text: "x".repeat(9 * KIB) };
+    })();
+    await expect(client.echoClientStream(requests)).resolves.toMatchObject({ text: "1" });
+  });
+
   test("can be read by several at the same time", async () => {
     const { client } = await serve({
       async echoClientStream(requests) {
