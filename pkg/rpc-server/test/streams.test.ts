@@ -162,6 +162,28 @@ describe("a stream of answers", () => {
   });
 });
 
+describe("an iterator of a handler's own, whose return", () => {
+  test.each<[string, () => unknown]>([
+    [
+      "throws",
+      () => {
+        throw new Error("return");
+      },
+    ],
+    ["is no promise", () => undefined],
+    ["rejects", () => Promise.reject(new Error("return"))],
+  ])("%s, does not keep its call from ending", async (_, end) => {
+    const next = () => new Promise(() => {});
+    const iterable = { [Symbol.asyncIterator]: () => ({ next, return: end }) };
+    const { client, errors } = await serve(
+      { echoServerStream: () => iterable as unknown as AsyncIterable<object> },
+      { timeouts: () => ({ maxMs: 20 }) },
+    );
+    await expect(outcomeOf(count(client.echoServerStream({})))).resolves.toBe(Code.DeadlineExceeded);
+    expect(errors).toEqual([]);
+  });
+});
+
 describe("a stream of requests", () => {
   test("waits while its handler does not read, and goes on when it does", async () => {
     const goOn = Promise.withResolvers<void>();
