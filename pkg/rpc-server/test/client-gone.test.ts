@@ -74,6 +74,20 @@ describe("a client that goes away", () => {
     expect(signal.aborted).toBe(true);
   });
 
+  test("after a CONNECT behind pipelined calls ends all of them", async () => {
+    const record = recordCalls();
+    const { server, port } = await startEchoServer({ observers: [record.observer] });
+    const socket = await openSocket(port);
+    const body = JSON.stringify({ behaviour: { delayMs: 60_000 } });
+    const call = `POST ${UNARY} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    socket.write(`${call}${body}${call}${body}CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await record.ended(2);
+    expect(record.heard.slice(-2)).toEqual(["end Canceled", "end Canceled"]);
+    const begunMs = performance.now();
+    await server.drain({ timeoutMs: 10_000 });
+    expect(performance.now() - begunMs).toBeLessThan(5_000);
+  });
+
   test("while an answer too large for it is being written lets the handler clean up", async () => {
     const cleaned = Promise.withResolvers<void>();
     const { port, errors } = await startEchoServer({
