@@ -28,7 +28,7 @@ export interface RpcServerOptions {
    * Answers requests that are no calls, with Node's own objects (its compatibility API for HTTP/2): plain pages. Their
    * host and target have been checked. Default: 404.
    */
-  fallback?: (request: NodeRequest, response: NodeResponse) => void;
+  fallback?: (request: NodeRequest, response: NodeResponse) => void | Promise<void>;
 
   /**
    * Origins whose pages may call, each exactly as browsers send it (`https://app.example.com`, no slash at the end), or

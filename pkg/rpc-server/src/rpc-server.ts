@@ -61,7 +61,7 @@ const CHECK_INTERVAL_MS = 1_000;
  * that handlers throw reach the client, all else as INTERNAL without its text; an interceptor has to log it.
  */
 export function createRpcServer(options: RpcServerOptions): RpcServer {
-  const settings = withDefaults(options);
+  const settings = guardOnError(withDefaults(options));
   const exchanges = new LiveSet<TimedExchange>();
   const { maxBufferBytes, maxConnectionBufferBytes } = settings;
   const budget = new ByteBudget(maxBufferBytes);
@@ -160,6 +160,20 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
       return draining;
     },
     close,
+  };
+}
+
+/** Nor may what onError throws, which hears of it from timers and events. */
+function guardOnError(settings: Settings): Settings {
+  return {
+    ...settings,
+    onError(error) {
+      try {
+        settings.onError(error);
+      } catch (failure) {
+        process.emitWarning(new Error("onError has thrown", { cause: failure }));
+      }
+    },
   };
 }
 

@@ -2,12 +2,16 @@ import { once } from "node:events";
 import { constants } from "node:http2";
 import { describe, expect, test } from "vitest";
 import { clientKinds } from "./echo-clients.ts";
+import { echoService } from "./echo-service.ts";
 import { encodeHeaders, FrameFlag, FrameType, openFrames } from "./frame-client.ts";
 import { EchoService } from "./gen/echo/v1/echo_service_pb.ts";
 import { openSession, openSocket, request } from "./raw-http.ts";
+import { recordCalls } from "./record-calls.ts";
 import { startEchoServer } from "./start-echo-server.ts";
 import { watchCalls } from "./watch-calls.ts";
 
+/** A request without a field, in its envelope. */
+const EMPTY = Buffer.alloc(5);
 const UNARY = "/echo.v1.EchoService/Echo";
 
 describe("a client that goes away", () => {
@@ -44,6 +48,44 @@ describe("a client that goes away", () => {
     socket.resetAndDestroy();
     await expect(watch.aborted(2)).resolves.toBeDefined();
     expect(errors).toEqual([]);
+  });
+
+  test.each(["Echo", "EchoBidiStream"])("while %s is at its requestGate ends that call", async (method) => {
+    const record = recordCalls();
+    const { promise: gateSignal, resolve } = Promise.withResolvers<AbortSignal>();
+    const { port } = await startEchoServer({
+      observers: [record.observer],
+      routes: (router) =>
+        router.service(EchoService, echoService, {
+          requestGate({ signal }) {
+            resolve(signal);
+            return once(signal, "abort").then(() => {});
+          },
+        }),
+    });
+    const session = await openSession(port);
+    const path = `/echo.v1.EchoService/${method}`;
+    const call = request(session, { ":method": "POST", ":path": path, "content-type": "application/grpc" }, EMPTY);
+    const signal = await gateSignal;
+    session.destroy();
+    await Promise.allSettled([call]);
+    await record.ended();
+    expect(record.heard.at(-1)).toBe("end Canceled");
+    expect(signal.aborted).toBe(true);
+  });
+
+  test("after a CONNECT behind pipelined calls ends all of them", async () => {
+    const record = recordCalls();
+    const { server, port } = await startEchoServer({ observers: [record.observer] });
+    const socket = await openSocket(port);
+    const body = JSON.stringify({ behaviour: { delayMs: 60_000 } });
+    const call = `POST ${UNARY} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    socket.write(`${call}${body}${call}${body}CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await record.ended(2);
+    expect(record.heard.slice(-2)).toEqual(["end Canceled", "end Canceled"]);
+    const begunMs = performance.now();
+    await server.drain({ timeoutMs: 10_000 });
+    expect(performance.now() - begunMs).toBeLessThan(5_000);
   });
 
   test("while an answer too large for it is being written lets the handler clean up", async () => {

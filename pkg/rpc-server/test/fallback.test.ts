@@ -1,7 +1,7 @@
 import { text } from "node:stream/consumers";
 import { describe, expect, test, vi } from "vitest";
 import type { RpcServerOptions } from "../src/index.ts";
-import { exchange, openSession, request } from "./raw-http.ts";
+import { exchange, openSession, openSocket, request } from "./raw-http.ts";
 import { recordCalls } from "./record-calls.ts";
 import { startEchoServer } from "./start-echo-server.ts";
 
@@ -93,6 +93,18 @@ describe.each(Object.entries(VERSIONS))("over %s a plain page", (_, ask) => {
     expect(errors.map(String)).toEqual(["Error: page"]);
   });
 
+  test("that rejects costs its own request only, and onError is told", async () => {
+    const { port, errors } = await startPages({
+      async fallback(incoming, response) {
+        if (incoming.url === "/bad") throw new Error("page");
+        response.end("good");
+      },
+    });
+    await Promise.allSettled([ask(port, "GET", "/bad")]);
+    await expect(ask(port, "GET", "/good")).resolves.toMatchObject({ body: "good" });
+    expect(errors.map(String)).toEqual(["Error: page"]);
+  });
+
   test("is finished before a drain is", async () => {
     const asked = Promise.withResolvers<void>();
     const finish = Promise.withResolvers<void>();
@@ -143,4 +155,15 @@ test("an unknown method of gRPC does not reach it", async () => {
 test("without one, nothing is found", async () => {
   const { port } = await startEchoServer();
   await expect(request(await openSession(port), { ":path": "/page" })).resolves.toMatchObject({ status: 404 });
+});
+
+test("a client that leaves in the middle of a page's body is no news", async () => {
+  const { port, errors, fallback } = await startPages();
+  const socket = await openSocket(port);
+  socket.write("POST /page HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+  await vi.waitFor(() => expect(fallback).toHaveBeenCalled());
+  socket.destroy();
+  await expect(fallback.mock.results[0]?.value).rejects.toThrow("aborted");
+  await exchange(port, "GET /page HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  expect(errors).toEqual([]);
 });

@@ -69,3 +69,25 @@ test("a request that is refused while the connection's budget is spent disturbs 
   await expect(request(session, { ":path": "/" })).resolves.toMatchObject({ status: 404 });
   expect(errors).toEqual([]);
 });
+
+test("an onError that throws costs nobody a call", async () => {
+  const { baseUrl } = await startEchoServer({
+    observers: [
+      {
+        begin() {
+          throw new Error("observer");
+        },
+      },
+    ],
+    onError() {
+      throw new Error("onError");
+    },
+  });
+  const answer = await fetch(`${baseUrl}/echo.v1.EchoService/Echo`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"text":"hi"}',
+    signal: AbortSignal.timeout(2_000),
+  });
+  expect(await answer.json()).toEqual({ text: "hi" });
+});

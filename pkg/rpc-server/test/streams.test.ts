@@ -162,6 +162,28 @@ describe("a stream of answers", () => {
   });
 });
 
+describe("an iterator of a handler's own, whose return", () => {
+  test.each<[string, () => unknown]>([
+    [
+      "throws",
+      () => {
+        throw new Error("return");
+      },
+    ],
+    ["is no promise", () => undefined],
+    ["rejects", () => Promise.reject(new Error("return"))],
+  ])("%s, does not keep its call from ending", async (_, end) => {
+    const next = () => new Promise(() => {});
+    const iterable = { [Symbol.asyncIterator]: () => ({ next, return: end }) };
+    const { client, errors } = await serve(
+      { echoServerStream: () => iterable as unknown as AsyncIterable<object> },
+      { timeouts: () => ({ maxMs: 20 }) },
+    );
+    await expect(outcomeOf(count(client.echoServerStream({})))).resolves.toBe(Code.DeadlineExceeded);
+    expect(errors).toEqual([]);
+  });
+});
+
 describe("a stream of requests", () => {
   test("waits while its handler does not read, and goes on when it does", async () => {
     const goOn = Promise.withResolvers<void>();
@@ -229,6 +251,24 @@ describe("a stream of requests", () => {
     expect(headers).toMatchObject({ "grpc-status": String(Code.InvalidArgument) });
     expect(decodeURIComponent(headers["grpc-message"])).toMatch(/^mapped: /);
     expect(seen).toEqual([Code.InvalidArgument]);
+  });
+
+  test("that cannot be decoded is held no longer than its call", async () => {
+    const { port, client } = await serve(
+      { echoClientStream: async (requests) => ({ text: String(await count(requests)) }) },
+      { maxBufferBytes: 10 * KIB },
+    );
+    const session = await openSession(port);
+    for (let i = 0; i < 4; i++) {
+      const stream = open(session, "EchoClientStream");
+      stream.resume().end(envelope(Buffer.alloc(3 * KIB, 0xff)));
+      const [headers] = await once(stream, "response");
+      expect(headers).toMatchObject({ "grpc-status": String(Code.InvalidArgument) });
+    }
+    const requests = (async function* () {
+      yield { text: "x".repeat(9 * KIB) };
+    })();
+    await expect(client.echoClientStream(requests)).resolves.toMatchObject({ text: "1" });
   });
 
   test("can be read by several at the same time", async () => {

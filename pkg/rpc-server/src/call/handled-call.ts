@@ -146,6 +146,7 @@ export abstract class HandledCall<C extends Codec> extends Call implements Codec
 
   async #passGate(gate: (context: HandlerContext) => void | Promise<void>): Promise<void> {
     this.isHandling = true;
+    this.exchange.watch(this);
     try {
       await this.guard(gate(this.contextFor(this.request(false, undefined))));
     } catch (error) {

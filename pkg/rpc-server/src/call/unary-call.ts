@@ -16,7 +16,7 @@ export class UnaryCall extends HandledCall<UnaryCodec> {
   #heldBytes = 0;
 
   data(chunk: Buffer): void {
-    if (this.hasEnded) return;
+    if (this.hasEnded || this.codec.ignoresBody) return;
     const hadPrefix = this.#bodyBytes >= PREFIX_BYTES;
     this.#append(chunk);
     try {

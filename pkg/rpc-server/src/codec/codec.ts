@@ -44,6 +44,8 @@ export interface Codec {
 }
 
 export interface UnaryCodec extends Codec {
+  /** Whether the request is all in its headers: what comes as a body is not kept. */
+  readonly ignoresBody?: boolean;
   /** Looks at what there is of the body, after each part. @throws ConnectError when that cannot be taken */
   checkBody(call: CodecCall, body: Buffer, isFirstLook: boolean): void;
   /** How many bytes of body there may be at most. */

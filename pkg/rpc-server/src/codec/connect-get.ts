@@ -17,7 +17,7 @@ export const connectGetCodec: UnaryCodec = {
   },
 
   // What comes as a body means nothing in a GET.
-  maxBodyBytes: () => Number.POSITIVE_INFINITY,
+  ignoresBody: true,
 
   decode(call) {
     const query = queryOf(call);

@@ -42,6 +42,10 @@ export abstract class BaseExchange implements Exchange, TimedExchange {
     connection.opened(this);
   }
 
+  watch(sink: RequestSink): void {
+    this.#sink = sink;
+  }
+
   read(sink: RequestSink, timely: boolean): void {
     this.#sink = sink;
     this.#isTimely = timely;

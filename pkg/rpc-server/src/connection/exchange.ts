@@ -46,6 +46,8 @@ export interface Exchange {
   /** Added to every answer's headers. */
   commonHeaders: readonly string[];
 
+  /** Has the sink hear when the client goes, before anything is read. */
+  watch(sink: RequestSink): void;
   /** Begins to read the body. `timely`: it has to come within the limits of a unary call's body. */
   read(sink: RequestSink, timely: boolean): void;
   /** Throws away what still comes of the body; the sink hears no more. */

@@ -62,17 +62,28 @@ export function createHttp1Engine(
     else refuseBytes(error, socket);
   });
   // Without a listener Node cuts the connection and says nothing; with one, it no longer looks after the socket.
-  server.on("connect", (_request, socket) => socket.end(CONNECT_REFUSED, () => socket.destroy()));
+  server.on("connect", (_request, socket) => {
+    const connection = connections.get(socket as Socket);
+    // Nor does it end the requests before this one: those that wait for their turn to answer would be kept for ever.
+    socket.once("close", () => {
+      for (const exchange of exchangesOf(connection)) exchange.onClosed();
+    });
+    if (hasBegunAnswer(connection)) socket.destroy();
+    else socket.end(CONNECT_REFUSED, () => socket.destroy());
+  });
   // Node starts its check for late requests on this event, which never comes to a server that is fed sockets.
   server.emit("listening");
 
   /** An error must not end up in the middle of an answer. */
   function hasBegunAnswer(connection: Connection | undefined): boolean {
-    if (connection === undefined || connection.isIdle) return false;
-    for (const exchange of state.exchanges) {
-      if (exchange instanceof Http1Exchange && exchange.connection === connection && exchange.hasBegun) return true;
-    }
-    return false;
+    return exchangesOf(connection).some((exchange) => exchange.hasBegun);
+  }
+
+  function exchangesOf(connection: Connection | undefined): Http1Exchange[] {
+    if (connection === undefined || connection.isIdle) return [];
+    return [...state.exchanges].filter(
+      (exchange): exchange is Http1Exchange => exchange instanceof Http1Exchange && exchange.connection === connection,
+    );
   }
 
   function announceDrain(): void {

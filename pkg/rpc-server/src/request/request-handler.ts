@@ -9,11 +9,13 @@ import type { CorsPolicy } from "./cors.ts";
 import { findRequestFault } from "./request-fault.ts";
 import type { Refusal, Resolution, Resolver } from "./resolver.ts";
 
+type Fallback = (request: NodeRequest, response: NodeResponse) => void | Promise<void>;
+
 export interface RequestHandlerParts {
   readonly host: CallHost;
   readonly resolve: Resolver;
   readonly applyCors: CorsPolicy;
-  readonly fallback: ((request: NodeRequest, response: NodeResponse) => void) | undefined;
+  readonly fallback: Fallback | undefined;
   readonly maxHeaders: number;
   readonly maxCalls: number;
   /** Whether calls that begin now would be aborted at once. */
@@ -32,6 +34,18 @@ export function createRequestHandler(parts: RequestHandlerParts): (exchange: Exc
     else call.start();
   }
 
+  /** A fallback may be an async function: what it throws late must not end the process either. */
+  async function fallBack(exchange: Exchange, fallback: Fallback): Promise<void> {
+    const { request, response } = exchange.toNode();
+    try {
+      await fallback(request, response);
+    } catch (error) {
+      // Reading the body of a client that has gone fails, and is nobody's fault.
+      if (!request.destroyed || request.complete) host.onError(error);
+      exchange.cut();
+    }
+  }
+
   return (exchange) => {
     const refusal = findRefusal(exchange, maxHeaders);
     if (refusal !== undefined) return refuse(exchange, refusal, host);
@@ -42,13 +56,7 @@ export function createRequestHandler(parts: RequestHandlerParts): (exchange: Exc
     if (exchange.headers.lookup("expect") !== null) exchange.sayContinue();
     if (resolved !== undefined) return startCall(exchange, resolved);
     if (fallback === undefined) return refuse(exchange, NOT_FOUND, host);
-    const { request, response } = exchange.toNode();
-    try {
-      fallback(request, response);
-    } catch (error) {
-      host.onError(error);
-      exchange.cut();
-    }
+    void fallBack(exchange, fallback);
   };
 }
 

@@ -1,4 +1,7 @@
 import { Code } from "@connectrpc/connect";
+import { expect, test } from "vitest";
+import { exchange } from "../raw-http.ts";
+import { startEchoServer } from "../start-echo-server.ts";
 import { type ExpectedAnswer, type Fault, judgeFaults } from "./judge-fault.ts";
 import { getWires } from "./wires.ts";
 
@@ -28,3 +31,14 @@ judgeFaults([
   badQuery("compression of what is not compressed", `?encoding=json&message=${HI}&compression=gzip`, invalid),
   badQuery("a parameter nobody knows", `?encoding=json&message=${HI}&x=%zz&&=`, {}),
 ]);
+
+test("a body is not kept: it takes nothing of what connections may hold", async () => {
+  const { port } = await startEchoServer({ maxConnectionBufferBytes: 1_000 });
+  const head = `GET /echo.v1.EchoService/Echo?encoding=json&message=${HI} HTTP/1.1`;
+  const body = "x".repeat(10_000);
+  const answer = await exchange(
+    port,
+    `${head}\r\nHost: a\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  expect(answer).toMatch(/^HTTP\/1.1 200 /);
+});

@@ -57,6 +57,15 @@ export class HandlerOutput implements AsyncIterableIterator<Message, undefined> 
     this.#endedBy = error;
     this.#reject?.(error);
     // Not awaited: a handler that is busy takes the return only when it gets to it.
-    this.#inContext(() => this.#iterator?.return?.().catch(() => {}));
+    this.#inContext(() => void dismiss(this.#iterator));
+  }
+}
+
+/** Has an iterator clean up. What it throws meanwhile, at once or later, is nobody's any more. */
+export async function dismiss(iterator: AsyncIterator<unknown> | undefined): Promise<void> {
+  try {
+    await iterator?.return?.();
+  } catch {
+    // It is over all the same.
   }
 }

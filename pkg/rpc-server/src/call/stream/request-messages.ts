@@ -110,6 +110,8 @@ export class RequestMessages implements AsyncIterableIterator<Message, undefined
       message = reader.read(this.#call);
       if (message === undefined && this.#bodyHasEnded && heldBytes > 0) throw incompleteMessage();
     } catch (error) {
+      // The message that cannot be taken is read all the same.
+      this.#release(heldBytes - reader.heldBytes);
       throw this.#fail(this.#call.own(error));
     }
     if (message !== undefined) {

@@ -6,6 +6,7 @@ import type { StreamChain } from "../../method/chains.ts";
 import type { CallHost } from "../call.ts";
 import { type CallParts, HandledCall } from "../handled-call.ts";
 import { AnswerWriter } from "./answer-writer.ts";
+import { dismiss } from "./handler-output.ts";
 import { RequestMessages } from "./request-messages.ts";
 
 /** A streaming call: messages are decoded as the handler asks for them, and answered as it yields them. */
@@ -111,5 +112,5 @@ async function letGo(messages: AsyncIterator<Message>, error?: unknown): Promise
   } catch {
     // It is over already.
   }
-  await messages.return?.().catch(() => {});
+  await dismiss(messages);
 }

@@ -111,3 +111,11 @@ describe("of what a method offers", () => {
     expect(offered.ofResponse(accepted, br)).toBe(expected);
   });
 });
+
+test.each(compressions)("what $name makes much of does not keep others waiting", async (compression) => {
+  const bomb = await compress(compression, Buffer.alloc(500_000));
+  expect(bomb.length).toBeLessThan(1_024);
+  const opened = decompress(compression, bomb, 4_000_000);
+  expect(opened).toBeInstanceOf(Promise);
+  await expect(opened).resolves.toHaveLength(500_000);
+});
