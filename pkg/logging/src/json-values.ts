@@ -21,8 +21,11 @@ export interface JsonValues {
 /** How much more of a long text is read than kept, so that a secret which the cut would split is seen whole. */
 const LOOK_AHEAD = 1_024;
 
-/** Nothing in it needs an escape, or could be an address, a URL or (being too short) a JSON Web Token. */
-const HARMLESS = /^[\w./-]{0,64}$/;
+/**
+ * Nothing in it needs an escape, or could be an e-mail address, a URL or (being too short) a JSON Web Token; or it is the
+ * address of a peer: `127.0.0.1:80`, `[::1]:80`.
+ */
+const HARMLESS = /^(?:[\w./-]{0,64}|\[?[\da-fA-F.:]{2,45}\]?:\d{1,5})$/;
 
 /** Valid in JSON, but a terminal or a reader takes them for control, for line ends or for changes of direction. */
 const TO_ESCAPE = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;

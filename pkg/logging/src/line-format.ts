@@ -83,13 +83,23 @@ function createJsonLayout({ fixed, context, limits }: LineFormatOptions, values:
   const sameInEveryLine = head.join("");
   const own = new Set([...OWN, ...Object.keys(fixed)]);
   const now = createClock();
+  // Names come from code, so there are few.
+  const names = new Map<string, string>();
+
+  function quoteName(name: string): string {
+    const known = names.get(name);
+    if (known !== undefined) return known;
+    const quoted = values.quote(name);
+    if (names.size < MAX_NAMES) names.set(name, quoted);
+    return quoted;
+  }
 
   return ({ level, message, fields, stack }) => {
     let line = `{"timestamp":"${now()}","level":${values.quote(level)},"message":${values.quote(message)}${sameInEveryLine}`;
     const add = (key: string, value: unknown, name: string) => {
       if (line.length > limits.maxLineLength) return;
       const json = values.field(key, value);
-      if (json !== undefined) line += `,${values.quote(name)}:${json}`;
+      if (json !== undefined) line += `,${quoteName(name)}:${json}`;
     };
     const about = contextOf(context);
     for (const key in about) add(key, readProperty(about, key), key);
@@ -102,6 +112,8 @@ function createJsonLayout({ fixed, context, limits }: LineFormatOptions, values:
     return `${line}}`;
   };
 }
+
+const MAX_NAMES = 1_000;
 
 const COLORS: Readonly<Record<string, string>> = { error: "31", warn: "33", info: "32", debug: "34" };
 

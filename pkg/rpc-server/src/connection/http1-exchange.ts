@@ -29,15 +29,18 @@ export class Http1Exchange extends BaseExchange {
     this.target = request.url ?? "";
     const list = request.rawHeaders.slice();
     let hosts = 0;
+    let host: string | undefined;
     for (let i = 0; i < list.length; i += 2) {
       const name = (list[i] as string).toLowerCase();
       list[i] = name;
-      // Node's own headers have the first one only.
-      if (name === "host") hosts++;
+      if (name !== "host") continue;
+      hosts++;
+      host = list[i + 1];
     }
     this.headers = new CallHeaders(list);
     this.namesHost = hosts > 0;
-    this.host = hosts === 1 ? request.headers.host : undefined;
+    // Not from Node's own headers, which have the first one only, and are built when they are first looked at.
+    this.host = hosts === 1 ? host : undefined;
     (request as WithExchange)[EXCHANGE] = this;
     (response as WithExchange)[EXCHANGE] = this;
     response.on("close", onResponseClose);
