@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { performance } from "node:perf_hooks";
+import { ConnectError } from "@connectrpc/connect";
 import type { CallHost } from "./call/call.ts";
 import { joinObservers } from "./call/observer.ts";
 import { RunningCalls } from "./call/running-calls.ts";
@@ -181,7 +182,10 @@ function guardOnError(settings: Settings): Settings {
 function guardMapError({ mapError, onError }: Settings): Settings["mapError"] {
   return (error, call) => {
     try {
-      return mapError(error, call);
+      const mapped: unknown = mapError(error, call);
+      if (mapped instanceof ConnectError) return mapped;
+      onError(new TypeError("mapError must return a ConnectError"));
+      return error;
     } catch (failure) {
       onError(failure);
       return error;

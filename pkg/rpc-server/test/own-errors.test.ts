@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { echoService } from "./echo-service.ts";
@@ -90,4 +91,68 @@ test("an onError that throws costs nobody a call", async () => {
     signal: AbortSignal.timeout(2_000),
   });
   expect(await answer.json()).toEqual({ text: "hi" });
+});
+
+test("what a compressed message expands to counts as held while its handler runs", async () => {
+  const handling = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const { port } = await startEchoServer({
+    maxConnectionBufferBytes: 150_000,
+    routes: (router) =>
+      router.rpc(EchoService.method.echo, async ({ text }) => {
+        handling.resolve();
+        await goOn.promise;
+        return { text: text.slice(0, 1) };
+      }),
+  });
+  const session = await openSession(port);
+  const body = gzipSync(JSON.stringify({ text: "x".repeat(100_000) }));
+  const headers = {
+    ":method": "POST",
+    ":path": UNARY,
+    "content-type": "application/json",
+    "content-encoding": "gzip",
+  };
+  const first = request(session, headers, body);
+  await handling.promise;
+  await expect(request(session, headers, body)).resolves.toMatchObject({ status: 429 });
+  goOn.resolve();
+  await expect(first).resolves.toMatchObject({ status: 200 });
+  await expect(request(session, headers, body)).resolves.toMatchObject({ status: 200 });
+});
+
+test("a mapError that returns nothing leaves the error as it was, and onError is told", async () => {
+  const { baseUrl, errors } = await startEchoServer({ readMaxBytes: 10, mapError: () => undefined as never });
+  expect(await codeOf(connectBy(GRPC, baseUrl).echo({ text: "x".repeat(100) }))).toBe("ResourceExhausted");
+  expect(errors).toEqual([expect.any(TypeError)]);
+});
+
+test.each([
+  [0, "Unknown"],
+  [99, "Unknown"],
+])("a handler's ConnectError of the code %d, which is none, is UNKNOWN", async (code, expected) => {
+  const { baseUrl } = await startEchoServer({
+    routes: (router) =>
+      router.rpc(EchoService.method.echo, () => {
+        throw new ConnectError("odd", code as Code);
+      }),
+  });
+  expect(await codeOf(connectBy(GRPC, baseUrl).echo({}))).toBe(expected);
+});
+
+test("an error message above what a block of headers may have is cut, and the connection lives on", async () => {
+  const { port } = await startEchoServer({
+    routes: (router) =>
+      router.rpc(EchoService.method.echo, ({ text }) => {
+        if (text === "") throw new ConnectError("\u20ac".repeat(70_000), Code.Aborted);
+        return { text };
+      }),
+  });
+  const session = await openSession(port);
+  const headers = { ":method": "POST", ":path": UNARY, "content-type": "application/grpc" };
+  const { headers: answer } = await request(session, headers, Buffer.alloc(5));
+  expect(answer["grpc-status"]).toBe("10");
+  expect(decodeURIComponent(String(answer["grpc-message"]))).toBe("\u20ac".repeat(2_048));
+  const json = { ...headers, "content-type": "application/json" };
+  await expect(request(session, json, Buffer.from('{"text":"a"}'))).resolves.toMatchObject({ status: 200 });
 });

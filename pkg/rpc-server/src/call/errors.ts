@@ -45,7 +45,11 @@ export function clientGone(): ConnectError {
 
 /** What a client is told of an error: a ConnectError as it is, of anything else nothing but INTERNAL. */
 export function toConnectError(error: unknown): ConnectError {
-  if (error instanceof ConnectError) return error;
+  if (error instanceof ConnectError) {
+    // A code that is none would be sent as a success, or as nothing that a client knows.
+    if (Code[error.code] !== undefined) return error;
+    return new ConnectError(error.rawMessage, Code.Unknown, error.metadata, undefined, error);
+  }
   return new ConnectError("internal error", Code.Internal, undefined, undefined, error);
 }
 

@@ -102,6 +102,11 @@ export abstract class HandledCall<C extends Codec> extends Call implements Codec
     return this.#ownError;
   }
 
+  /** Until the exchange is over, as handlers may keep the message for as long. */
+  holdExpanded(bytes: number): void {
+    this.exchange.hold(bytes);
+  }
+
   /** Reads the request, and handles it. */
   protected abstract read(): void;
 

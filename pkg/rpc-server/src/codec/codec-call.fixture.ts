@@ -35,6 +35,7 @@ export function codecCall(overrides: Partial<CodecCall> = {}): CodecCall & { rea
     responseHeader: new CallHeaders(),
     responseTrailer: new CallHeaders(),
     reportUnsendable: (name) => void reported.push(name),
+    holdExpanded: () => {},
     ...overrides,
     reported,
   };

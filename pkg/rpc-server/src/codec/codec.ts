@@ -30,6 +30,8 @@ export interface CodecCall {
   readonly responseTrailer: CallHeaders;
   /** A handler has set a header that HTTP cannot carry: it is left out, and whoever runs the server hears of it. */
   reportUnsendable(name: string): void;
+  /** Counts what a message expanded to. @throws ConnectError RESOURCE_EXHAUSTED when there is no room for it */
+  holdExpanded(bytes: number): void;
 }
 
 /** How calls of one protocol stand in HTTP. */

@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { CodecCall, UnaryCodec } from "./codec.ts";
 import { connectCodec, requireVersion, tooLarge } from "./connect.ts";
-import { decompress } from "./encoding/compression.ts";
+import { decodeCompressed } from "./encoding/decode-compressed.ts";
 
 const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
 
@@ -25,8 +25,7 @@ export const connectGetCodec: UnaryCodec = {
     const { readMaxBytes } = call.entry;
     if (bytes.length > readMaxBytes) throw tooLarge(bytes.length, readMaxBytes);
     if (call.requestCompression === undefined) return call.format.decode(bytes);
-    const raw = decompress(call.requestCompression, bytes, readMaxBytes);
-    return raw instanceof Uint8Array ? call.format.decode(raw) : raw.then((decoded) => call.format.decode(decoded));
+    return decodeCompressed(call, call.requestCompression, bytes);
   },
 };
 

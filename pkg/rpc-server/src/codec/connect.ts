@@ -2,7 +2,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import type { AnswerHead } from "../connection/exchange.ts";
 import type { CodecCall, UnaryCodec } from "./codec.ts";
-import { compress, decompress } from "./encoding/compression.ts";
+import { compress } from "./encoding/compression.ts";
+import { decodeCompressed } from "./encoding/decode-compressed.ts";
 import { appendMetadata } from "./encoding/metadata.ts";
 import { errorMetadata } from "./encoding/status.ts";
 import { parseConnectTimeout } from "./encoding/timeout.ts";
@@ -28,8 +29,7 @@ export const connectCodec: UnaryCodec = {
 
   decode(call, body) {
     if (call.requestCompression === undefined || body.length === 0) return call.format.decode(body);
-    const raw = decompress(call.requestCompression, body, call.entry.readMaxBytes);
-    return raw instanceof Uint8Array ? call.format.decode(raw) : raw.then((decoded) => call.format.decode(decoded));
+    return decodeCompressed(call, call.requestCompression, body);
   },
 
   respond(call, message) {

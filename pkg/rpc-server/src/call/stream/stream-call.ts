@@ -36,6 +36,12 @@ export class StreamCall extends HandledCall<StreamCodec> {
     this.#messages.end();
   }
 
+  /** Messages come and go: there has to be room for each of them. */
+  override holdExpanded(bytes: number): void {
+    this.exchange.hold(bytes);
+    this.exchange.release(bytes);
+  }
+
   received(): void {
     this.host.observers.received(this);
   }

@@ -1,7 +1,8 @@
 import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { CodecCall } from "../codec.ts";
-import { compress, decompress } from "./compression.ts";
+import { compress } from "./compression.ts";
+import { decodeCompressed } from "./decode-compressed.ts";
 
 /** Flags and length. Source: gRPC over HTTP/2, "Length-Prefixed-Message"; gRPC-Web, "HTTP/2 related differences". */
 export const PREFIX_BYTES = 5;
@@ -68,8 +69,7 @@ export function decodeEnvelope(call: CodecCall, body: Buffer): Message | Promise
 /** The message in an envelope whose prefix is checked. @throws ConnectError for what cannot be decompressed or decoded */
 export function openEnvelope(call: CodecCall, flags: number, bytes: Uint8Array): Message | Promise<Message> {
   if (flags !== COMPRESSED || call.requestCompression === undefined) return call.format.decode(bytes);
-  const raw = decompress(call.requestCompression, bytes, call.entry.readMaxBytes);
-  return raw instanceof Uint8Array ? call.format.decode(raw) : raw.then((decoded) => call.format.decode(decoded));
+  return decodeCompressed(call, call.requestCompression, bytes);
 }
 
 function assertNothingFollows(body: Buffer, end: number): never {
