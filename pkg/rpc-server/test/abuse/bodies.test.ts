@@ -102,7 +102,8 @@ const rows: Abuse[] = [
     limits: { maxConnectionBufferBytes: 8 * MIB, bodyTimeoutMs: 2_000 },
     growthMb: GARBAGE_MB + 2 * 8,
     async attack(target) {
-      const session = await target.openSession();
+      // Node's client gives up at 10 MB of its own.
+      const session = await target.openSession({ maxSessionMemory: 1_000 });
       const calls = Array.from({ length: 60 }, () => beginCall(session, "Echo"));
       for (const { stream } of calls) stream.write(envelope(Buffer.alloc(3 * MIB), 0, 4 * MIB));
       const outcomes = await within(6_000, Promise.all(calls.map(({ outcome }) => outcome)));
