@@ -40,8 +40,8 @@ migrate: $(INSTALLED) ## Apply the migrations to DATABASE_URL
 ##@ Test
 
 .PHONY: test
-test: $(INSTALLED) ## Run every test; a real PostgreSQL comes from Docker where it works, else from npm
-	@vitest run --project '!slow' $(TEST_FLAGS)
+test: $(INSTALLED) ## Run every test but attacks and slow ones; a real PostgreSQL comes from Docker where it works, else from npm
+	@vitest run --project '!slow' --project '!abuse' $(TEST_FLAGS)
 
 test-unit: ## Run the tests that stand beside their sources
 test-integration: ## Run the tests that need a real PostgreSQL
@@ -49,19 +49,21 @@ test-e2e: ## Run the real process, called by every kind of client
 test-libraries: # Pack each library as it would be published, and use it from an empty project
 test-interop: tools # Run grpc's own interop client, and h2spec, against pkg/rpc-server
 
-test-abuse: # Attack a server as bad clients do, and watch its memory and another client's calls
-
-.PHONY: test-unit test-integration test-e2e test-libraries test-interop test-abuse
-test-unit test-integration test-e2e test-libraries test-interop test-abuse: test-%: $(INSTALLED)
+.PHONY: test-unit test-integration test-e2e test-libraries test-interop
+test-unit test-integration test-e2e test-libraries test-interop: test-%: $(INSTALLED)
 	@vitest run --project $* $(TEST_FLAGS)
 
 .PHONY: test-conformance
 test-conformance: $(INSTALLED) tools # Run Connect's conformance suite against pkg/rpc-server; TEST_FLAGS=-u writes what ran to matrix.md
 	@vitest run --project conformance $(TEST_FLAGS)
 
+.PHONY: test-abuse
+test-abuse: $(INSTALLED) # Attack a server as bad clients do, and watch its memory and another client's calls (Linux)
+	@vitest run --project abuse
+
 .PHONY: coverage
 coverage: $(INSTALLED) ## Run every test and require 90 % of lines and branches; report in coverage/
-	@vitest run --project '!slow' --coverage
+	@vitest run --project '!slow' --project '!abuse' --coverage
 
 ##@ Check
 
@@ -84,11 +86,11 @@ typecheck: $(INSTALLED) ## Check types
 
 .PHONY: ci
 ci: ## What a pull request must pass
-	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build test
+	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build test test-abuse
 
 .PHONY: ci-full
 ci-full: ## ci, and what takes longer
-	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build test test-slow fuzz
+	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build test test-abuse test-slow fuzz
 
 ##@ Ship
 

@@ -22,7 +22,7 @@ import { basename, join, resolve } from "node:path";
 type Manifest = { name?: string; exports?: Record<string, unknown>; scripts?: unknown; devDependencies?: unknown };
 
 const repository = resolve(import.meta.dirname, "..");
-const notShipped = /\.(?:test|bench)\.ts$/;
+const notShipped = /\.(?:test|bench|fixture)\.ts$/;
 
 function main([library, outFolder = join(repository, "dist")]: string[]): void {
   if (!library) {

@@ -47,7 +47,7 @@ describe.each(libraries)("the tarball of $name", (library) => {
   });
 
   test("holds every source file, generated ones too, as JavaScript with declarations and source map, and no test", () => {
-    const sources = filesIn(join(library.folder, "src")).filter((path) => !/\.(?:test|bench)\.ts$/.test(path));
+    const sources = filesIn(join(library.folder, "src")).filter((path) => !/\.(?:test|bench|fixture)\.ts$/.test(path));
     const expected = sources.flatMap((path) => [".js", ".d.ts", ".js.map"].map((end) => path.replace(/\.ts$/, end)));
 
     expect(filesIn(join(installed, "dist"))).toEqual(expected.sort());

@@ -23,7 +23,7 @@ export interface Abuse {
  * What memory grows by under any load on one thread, in MB: garbage that V8 has not collected (its young generation
  * holds up to 3 × 8 MB here), code that it compiles, and the chunks of 64 kB that Node reads into.
  */
-export const GARBAGE_MB = 80;
+export const GARBAGE_MB = 120;
 
 const SERVED_WITHIN_MS = 2_000;
 const LETS_GO_WITHIN_MS = 5_000;
