@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Reporter, TestModule } from "vitest/node";
 import { REPORT_FILE, type SuiteResults } from "./report.ts";
@@ -23,9 +23,14 @@ export function createSuiteReporter(): Reporter {
         if (result) result.seconds = (last - first) / 1000;
       }
       mkdirSync(dirname(REPORT_FILE), { recursive: true });
-      writeFileSync(REPORT_FILE, JSON.stringify(results, null, 2));
+      writeFileSync(REPORT_FILE, JSON.stringify({ ...earlierResults(), ...results }, null, 2));
     },
   };
+}
+
+/** Of other suites, which a run before this one has played. Whoever sums up removes the file first. */
+function earlierResults(): SuiteResults {
+  return existsSync(REPORT_FILE) ? JSON.parse(readFileSync(REPORT_FILE, "utf8")) : {};
 }
 
 function count(module: TestModule, results: SuiteResults): void {
