@@ -1,20 +1,10 @@
 import type { ConnectError } from "@connectrpc/connect";
 import type { AnswerHead } from "../connection/exchange.ts";
 import type { Codec, CodecCall, StreamCodec, UnaryCodec } from "./codec.ts";
-import {
-  checkBody,
-  decodeEnvelope,
-  type Enveloped,
-  EXCESS_BYTES,
-  encodeEnvelope,
-  envelope,
-  moreThanOneMessage,
-  PREFIX_BYTES,
-} from "./encoding/envelope.ts";
+import { type Enveloped, encodeEnvelope, envelope } from "./encoding/envelope.ts";
 import { appendMetadata } from "./encoding/metadata.ts";
 import { errorMetadata, statusHeaders } from "./encoding/status.ts";
-import { parseGrpcTimeout } from "./encoding/timeout.ts";
-import { beginEnveloped } from "./grpc.ts";
+import { grpcRequestHeaders, oneEnvelope } from "./enveloped.ts";
 
 /** Marks the envelope that holds the trailers. Source: gRPC-Web, "HTTP/2 related differences". */
 const TRAILERS = 0x80;
@@ -24,16 +14,12 @@ const OK = envelope(TRAILERS, Buffer.from("grpc-status: 0\r\n"));
 const grpcWeb: Codec = {
   protocol: "grpc-web",
   contentType: ({ name }) => (name === "proto" ? "application/grpc-web+proto" : "application/grpc-web+json"),
-  timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.lookup("grpc-timeout")),
-  begin: beginEnveloped,
+  ...grpcRequestHeaders,
 };
 
 export const grpcWebCodec: UnaryCodec = {
   ...grpcWeb,
-  checkBody,
-  maxBodyBytes: ({ entry }) => PREFIX_BYTES + entry.readMaxBytes + EXCESS_BYTES,
-  overflow: moreThanOneMessage,
-  decode: decodeEnvelope,
+  ...oneEnvelope,
 
   respond(call, message) {
     const enveloped = encodeEnvelope(call, message);

@@ -1,18 +1,10 @@
 import type { ConnectError } from "@connectrpc/connect";
 import type { AnswerHead, AnswerTrailers } from "../connection/exchange.ts";
 import type { Codec, CodecCall, StreamCodec, UnaryCodec } from "./codec.ts";
-import {
-  checkBody,
-  decodeEnvelope,
-  type Enveloped,
-  EXCESS_BYTES,
-  encodeEnvelope,
-  moreThanOneMessage,
-  PREFIX_BYTES,
-} from "./encoding/envelope.ts";
+import { type Enveloped, encodeEnvelope } from "./encoding/envelope.ts";
 import { addTrailers, appendMetadata } from "./encoding/metadata.ts";
 import { errorMetadata, statusHeaders } from "./encoding/status.ts";
-import { parseGrpcTimeout } from "./encoding/timeout.ts";
+import { grpcRequestHeaders, oneEnvelope } from "./enveloped.ts";
 
 const OK: AnswerTrailers = { "grpc-status": "0" };
 
@@ -20,16 +12,12 @@ const OK: AnswerTrailers = { "grpc-status": "0" };
 const grpc: Codec = {
   protocol: "grpc",
   contentType: ({ name }) => (name === "proto" ? "application/grpc+proto" : "application/grpc+json"),
-  timeoutMs: ({ exchange }) => parseGrpcTimeout(exchange.headers.lookup("grpc-timeout")),
-  begin: beginEnveloped,
+  ...grpcRequestHeaders,
 };
 
 export const grpcCodec: UnaryCodec = {
   ...grpc,
-  checkBody,
-  maxBodyBytes: ({ entry }) => PREFIX_BYTES + entry.readMaxBytes + EXCESS_BYTES,
-  overflow: moreThanOneMessage,
-  decode: decodeEnvelope,
+  ...oneEnvelope,
 
   respond(call, message) {
     const enveloped = encodeEnvelope(call, message);
@@ -68,11 +56,4 @@ function trailersOf(call: CodecCall, error?: ConnectError): AnswerTrailers {
   addTrailers(call, trailers, responseTrailer);
   if (error !== undefined) addTrailers(call, trailers, errorMetadata(error));
   return trailers;
-}
-
-/** What gRPC and gRPC-Web say about compression in a request's headers. */
-export function beginEnveloped(call: CodecCall): void {
-  const { headers } = call.exchange;
-  call.acceptedCompressions = headers.lookup("grpc-accept-encoding");
-  call.requestCompression = call.entry.compressions.ofRequest(headers.lookup("grpc-encoding"), "grpc-accept-encoding");
 }

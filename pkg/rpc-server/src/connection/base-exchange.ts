@@ -115,6 +115,7 @@ export abstract class BaseExchange implements Exchange, TimedExchange {
 
   protected abstract startReading(): void;
   protected abstract writePart(bytes: Uint8Array, done: () => void): void;
+  protected abstract writeLast(bytes: Uint8Array): void;
 
   hold(bytes: number): void {
     if (!this.connection.budget.tryHold(bytes)) throw tooMuchHeld();
@@ -125,6 +126,20 @@ export abstract class BaseExchange implements Exchange, TimedExchange {
     const released = Math.min(bytes, this.#heldBytes);
     this.#heldBytes -= released;
     this.connection.budget.release(released);
+  }
+
+  /** A large body, each slice when the one before is out. */
+  protected sendSlices(body: Uint8Array, from = 0): void {
+    const to = from + SLICE_BYTES;
+    this.noteSending();
+    if (to >= body.length) this.writeLast(body.subarray(from));
+    else this.writePart(body.subarray(from, to), () => this.sendSlices(body, to));
+  }
+
+  /** The answer is handed over. What the client still sends is thrown away. */
+  protected finish(): void {
+    this.noteSending();
+    this.discard();
   }
 
   /** Something of the answer moved, or the answer begins to wait for its client. */

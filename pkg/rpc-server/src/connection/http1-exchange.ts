@@ -74,8 +74,8 @@ export class Http1Exchange extends BaseExchange {
     // As a string it leaves in one write with the headers; Latin-1 keeps every byte.
     if (bytes.length <= ONE_WRITE_BYTES) response.end(latin1(bytes), "latin1");
     else if (bytes.length <= SLICE_BYTES) response.end(bytes);
-    else this.#sendSlice(bytes);
-    this.#finish();
+    else this.sendSlices(bytes);
+    this.finish();
   }
 
   begin(head: AnswerHead): void {
@@ -86,7 +86,7 @@ export class Http1Exchange extends BaseExchange {
   end(): void {
     if (this.#response.destroyed || !this.#response.headersSent) return;
     this.#response.end();
-    this.#finish();
+    this.finish();
   }
 
   cut(): void {
@@ -116,6 +116,10 @@ export class Http1Exchange extends BaseExchange {
     if (!this.#response.destroyed && this.#response.headersSent) this.#response.write(bytes, done);
   }
 
+  protected writeLast(bytes: Uint8Array): void {
+    if (!this.#response.destroyed) this.#response.end(bytes);
+  }
+
   #canRespond(): boolean {
     return !(this.#response.destroyed || this.#response.headersSent);
   }
@@ -124,22 +128,6 @@ export class Http1Exchange extends BaseExchange {
     const status = Number(head[1]);
     // What was set before (connection: close) is merged by name.
     this.#response.writeHead(status, [...head.slice(2), ...this.commonHeaders]);
-  }
-
-  #sendSlice(body: Uint8Array, from = 0): void {
-    const to = from + SLICE_BYTES;
-    this.noteSending();
-    if (to >= body.length) this.#response.end(body.subarray(from));
-    else {
-      this.#response.write(body.subarray(from, to), () => {
-        if (!this.#response.destroyed) this.#sendSlice(body, to);
-      });
-    }
-  }
-
-  #finish(): void {
-    this.noteSending();
-    this.discard();
   }
 }
 

@@ -72,7 +72,7 @@ export class Http2Exchange extends BaseExchange {
     if (this.commonHeaders.length > 0) head.push(...this.commonHeaders);
     if (body === undefined || body.length === 0 || this.method === "HEAD") {
       stream.respond(head, AND_NO_BODY);
-      this.#finish();
+      this.finish();
       return;
     }
     this.hold(body.length);
@@ -80,8 +80,8 @@ export class Http2Exchange extends BaseExchange {
     if (trailers !== undefined) stream.on("wantTrailers", sendTrailers);
     stream.respond(head, trailers === undefined ? undefined : AND_TRAILERS);
     if (body.length <= SLICE_BYTES) stream.end(body);
-    else this.#sendSlice(body);
-    this.#finish();
+    else this.sendSlices(body);
+    this.finish();
   }
 
   begin(head: AnswerHead): void {
@@ -95,7 +95,7 @@ export class Http2Exchange extends BaseExchange {
     if (this.#stream.destroyed || !this.#stream.headersSent) return;
     this.#trailers = trailers;
     this.#stream.end();
-    this.#finish();
+    this.finish();
   }
 
   cut(): void {
@@ -125,25 +125,12 @@ export class Http2Exchange extends BaseExchange {
     if (!this.#stream.destroyed && this.#stream.headersSent) this.#stream.write(bytes, done);
   }
 
+  protected writeLast(bytes: Uint8Array): void {
+    if (!this.#stream.destroyed) this.#stream.end(bytes);
+  }
+
   #canRespond(): boolean {
     return !(this.#stream.destroyed || this.#stream.closed || this.#stream.headersSent);
-  }
-
-  #sendSlice(body: Uint8Array, from = 0): void {
-    const to = from + SLICE_BYTES;
-    this.noteSending();
-    if (to >= body.length) this.#stream.end(body.subarray(from));
-    else {
-      this.#stream.write(body.subarray(from, to), () => {
-        if (!this.#stream.destroyed) this.#sendSlice(body, to);
-      });
-    }
-  }
-
-  /** What the client still sends is thrown away; it may take as long as an answer that does not move. */
-  #finish(): void {
-    this.noteSending();
-    this.discard();
   }
 
   get trailers(): AnswerTrailers {
