@@ -6,11 +6,11 @@ import type { CallHost } from "./call/call.ts";
 import { joinObservers } from "./call/observer.ts";
 import { RunningCalls } from "./call/running-calls.ts";
 import { ByteBudget } from "./connection/byte-budget.ts";
-import { formatPeer, type TimedExchange } from "./connection/connection.ts";
+import { formatPeer } from "./connection/connection.ts";
 import { createConnections } from "./connection/connections.ts";
 import { createHttp1Engine } from "./connection/http1-engine.ts";
 import { createHttp2Engine } from "./connection/http2-engine.ts";
-import { LiveSet, startBudget } from "./live-set.ts";
+import { LiveCount, startBudget } from "./live-count.ts";
 import { compileRoutes } from "./method/router.ts";
 import { type RpcServerOptions, type Settings, withDefaults } from "./options.ts";
 import { createCorsPolicy } from "./request/cors.ts";
@@ -63,9 +63,9 @@ const CHECK_INTERVAL_MS = 1_000;
  */
 export function createRpcServer(options: RpcServerOptions): RpcServer {
   const settings = guardOnError(withDefaults(options));
-  const exchanges = new LiveSet<TimedExchange>();
   const { maxBufferBytes, maxConnectionBufferBytes } = settings;
   const budget = new ByteBudget(maxBufferBytes);
+  const exchanges = new LiveCount();
   const state = { exchanges, budget, maxConnectionBufferBytes, nowMs: performance.now() };
   const host: CallHost = {
     observers: joinObservers(settings.observers, settings.onError),
@@ -105,7 +105,6 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
 
   function checkTimes(): void {
     // What began since the last check is dated back to it; measured until the last check, too, nothing ends early.
-    for (const exchange of exchanges) exchange.checkTimes(state.nowMs, settings);
     connections.checkTimes(state.nowMs);
     state.nowMs = performance.now();
   }
@@ -124,14 +123,14 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     if (isStopping) return;
     isStopping = true;
     abortedCalls = host.running.size;
-    for (const call of host.running.all()) call.shutdown();
+    for (const call of host.running) call.shutdown();
   }
 
   async function drainOnce(timeoutMs: number): Promise<{ abortedCalls: number }> {
     const left = startBudget(timeoutMs);
     listener.close();
     await connections.drain(timeoutMs);
-    if (!(await exchanges.emptied(left()))) {
+    if (!(await exchanges.none(left()))) {
       abortCalls();
     }
     await connections.allClosed(GRACE_MS);

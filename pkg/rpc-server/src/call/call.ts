@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import type { ConnectError, ContextValues } from "@connectrpc/connect";
 import type { Exchange, RequestSink } from "../connection/exchange.ts";
+import type { Linked } from "../linked-list.ts";
 import { CallContextValues } from "../method/intercepted-call.ts";
 import type { MethodEntry } from "../method/method-entry.ts";
 import { bodyLate, clientGone, deadlineExceeded, isTooMuchHeld, shuttingDown, toConnectError } from "./errors.ts";
@@ -35,8 +36,8 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
 
   expiresMs = Number.POSITIVE_INFINITY;
   hasExpired = false;
-  previous: Expiring | undefined;
-  next: Expiring | undefined;
+  previous: Linked | undefined;
+  next: Linked | undefined;
 
   protected readonly host: CallHost;
   protected readonly controller = new AbortController();

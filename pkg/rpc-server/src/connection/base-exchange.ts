@@ -1,5 +1,6 @@
 import type { CallHeaders } from "../call/call-headers.ts";
 import { tooMuchHeld } from "../call/errors.ts";
+import type { Linked } from "../linked-list.ts";
 import type { Connection, ExchangeLimits, TimedExchange } from "./connection.ts";
 import type { AnswerHead, AnswerTrailers, Exchange, NodeRequest, NodeResponse, RequestSink } from "./exchange.ts";
 
@@ -23,6 +24,8 @@ export abstract class BaseExchange implements Exchange, TimedExchange {
   abstract readonly headers: CallHeaders;
   /** For every answer: CORS headers. */
   commonHeaders: readonly string[] = [];
+  previous: Linked | undefined;
+  next: Linked | undefined;
 
   #sink: RequestSink | undefined;
   #isTimely = false;

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
-import type { LiveSet } from "../live-set.ts";
+import { type Linked, LinkedList } from "../linked-list.ts";
+import type { LiveCount } from "../live-count.ts";
 import type { ConnectionInfo } from "../request/connection-info.ts";
 import { ByteBudget } from "./byte-budget.ts";
 
@@ -11,15 +12,15 @@ export interface ExchangeLimits {
 }
 
 /** What the server looks at every now and then. */
-export interface TimedExchange {
+export interface TimedExchange extends Linked {
   /** Ends what takes longer than it may. `nowMs` as of `performance.now()`. */
   checkTimes(nowMs: number, limits: ExchangeLimits): void;
 }
 
 /** What all connections of a server share. */
 export interface ServerState {
-  /** Every exchange that is open. */
-  readonly exchanges: LiveSet<TimedExchange>;
+  /** How many exchanges are open. */
+  readonly exchanges: LiveCount;
   /** Of the process. */
   readonly budget: ByteBudget;
   readonly maxConnectionBufferBytes: number;
@@ -28,7 +29,7 @@ export interface ServerState {
 }
 
 /** What the exchanges of one connection share. */
-export class Connection {
+export class Connection<E extends TimedExchange = TimedExchange> {
   readonly info: ConnectionInfo;
   /** Of the bytes held for its exchanges: bodies that are being read, answers that are being sent. */
   readonly budget: ByteBudget;
@@ -36,8 +37,9 @@ export class Connection {
   onIdle: (() => void) | undefined;
   /** Told when an answer does not move. */
   onStall: (() => void) | undefined;
+  /** Those that are open. */
+  readonly exchanges = new LinkedList<E>();
   readonly #server: ServerState;
-  #open = 0;
   #idleSinceMs: number;
 
   constructor(socket: Socket, httpVersion: string, server: ServerState) {
@@ -48,27 +50,32 @@ export class Connection {
   }
 
   get isIdle(): boolean {
-    return this.#open === 0;
+    return this.exchanges.size === 0;
   }
 
   /** How long there has been no exchange; 0 while there is one. */
   idleMs(nowMs: number): number {
-    return this.#open === 0 ? nowMs - this.#idleSinceMs : 0;
+    return this.isIdle ? nowMs - this.#idleSinceMs : 0;
+  }
+
+  /** Ends the exchanges that take longer than they may. `nowMs` as of `performance.now()`. */
+  checkTimes(nowMs: number, limits: ExchangeLimits): void {
+    for (const exchange of this.exchanges) exchange.checkTimes(nowMs, limits);
   }
 
   get nowMs(): number {
     return this.#server.nowMs;
   }
 
-  opened(exchange: TimedExchange): void {
-    this.#open++;
-    this.#server.exchanges.add(exchange);
+  opened(exchange: E): void {
+    this.exchanges.add(exchange);
+    this.#server.exchanges.begun();
   }
 
-  closed(exchange: TimedExchange): void {
-    if (!this.#server.exchanges.delete(exchange)) return;
-    this.#open--;
-    if (this.#open > 0) return;
+  closed(exchange: E): void {
+    if (!this.exchanges.remove(exchange)) return;
+    this.#server.exchanges.ended();
+    if (!this.isIdle) return;
     this.#idleSinceMs = this.#server.nowMs;
     this.onIdle?.();
   }

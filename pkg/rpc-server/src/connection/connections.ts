@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectionEvent } from "../call/observer.ts";
-import { LiveSet } from "../live-set.ts";
+import { LiveCount } from "../live-count.ts";
 import { peerOf } from "./connection.ts";
 import { type HttpEngine, LINGER_MS } from "./http-engine.ts";
 import { type Protocol, sniffProtocol } from "./protocol-sniffer.ts";
@@ -30,7 +30,8 @@ export function createConnections(
   engines: Record<Protocol, HttpEngine>,
   { prefaceTimeoutMs, onEvent }: ConnectionsOptions,
 ): Connections {
-  const open = new LiveSet<Socket>();
+  const open = new Set<Socket>();
+  const live = new LiveCount();
   const unknown = new Set<Socket>();
 
   async function cutUnknown(timeoutMs: number): Promise<void> {
@@ -42,10 +43,12 @@ export function createConnections(
     accept(socket) {
       const peer = peerOf(socket);
       open.add(socket);
+      live.begun();
       unknown.add(socket);
       onEvent({ type: "opened", peer });
       socket.once("close", () => {
         open.delete(socket);
+        live.ended();
         unknown.delete(socket);
         onEvent({ type: "closed", peer });
       });
@@ -68,7 +71,7 @@ export function createConnections(
       await Promise.all([cutUnknown(timeoutMs), engines.http1.drain(timeoutMs), engines.http2.drain(timeoutMs)]);
     },
     allClosed(timeoutMs) {
-      return open.emptied(timeoutMs);
+      return live.none(timeoutMs);
     },
     destroy() {
       for (const socket of open) socket.destroy();

@@ -2,12 +2,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Connection, type ServerState } from "./connection.ts";
+import { Connection, type ExchangeLimits, type ServerState } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { type HttpEngine, LINGER_MS } from "./http-engine.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
 
-export interface Http1Limits {
+export interface Http1Limits extends ExchangeLimits {
   readonly maxHeaderBytes: number;
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -25,7 +25,7 @@ export function createHttp1Engine(
   state: ServerState,
   onExchange: (exchange: Exchange) => void,
 ): HttpEngine {
-  const connections = new Map<Socket, Connection>();
+  const connections = new Map<Socket, Connection<Http1Exchange>>();
   let isLeaving = false;
   let isDraining = false;
 
@@ -66,7 +66,7 @@ export function createHttp1Engine(
     const connection = connections.get(socket as Socket);
     // Nor does it end the requests before this one: those that wait for their turn to answer would be kept for ever.
     socket.once("close", () => {
-      for (const exchange of exchangesOf(connection)) exchange.onClosed();
+      for (const exchange of connection?.exchanges ?? []) exchange.onClosed();
     });
     if (hasBegunAnswer(connection)) socket.destroy();
     else socket.end(CONNECT_REFUSED, () => socket.destroy());
@@ -75,25 +75,18 @@ export function createHttp1Engine(
   server.emit("listening");
 
   /** An error must not end up in the middle of an answer. */
-  function hasBegunAnswer(connection: Connection | undefined): boolean {
-    return exchangesOf(connection).some((exchange) => exchange.hasBegun);
-  }
-
-  function exchangesOf(connection: Connection | undefined): Http1Exchange[] {
-    if (connection === undefined || connection.isIdle) return [];
-    return [...state.exchanges].filter(
-      (exchange): exchange is Http1Exchange => exchange instanceof Http1Exchange && exchange.connection === connection,
-    );
+  function hasBegunAnswer(connection: Connection<Http1Exchange> | undefined): boolean {
+    return [...(connection?.exchanges ?? [])].some((exchange) => exchange.hasBegun);
   }
 
   function announceDrain(): void {
     isLeaving = true;
-    for (const exchange of state.exchanges) if (exchange instanceof Http1Exchange) exchange.sayClose();
+    for (const connection of connections.values()) for (const exchange of connection.exchanges) exchange.sayClose();
   }
 
   return {
     serve(socket) {
-      const connection = new Connection(socket, "1.1", state);
+      const connection = new Connection<Http1Exchange>(socket, "1.1", state);
       connections.set(socket, connection);
       connection.onIdle = () => {
         if (isDraining) socket.destroySoon();
@@ -108,7 +101,9 @@ export function createHttp1Engine(
       isDraining = true;
       for (const [socket, connection] of connections) if (connection.isIdle) socket.destroySoon();
     },
-    checkTimes() {},
+    checkTimes(nowMs) {
+      for (const connection of connections.values()) connection.checkTimes(nowMs, limits);
+    },
     close() {
       server.close();
     },

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { CallHeaders } from "../call/call-headers.ts";
+import { endWithOthers } from "./answer-batch.ts";
 import { BaseExchange, SLICE_BYTES } from "./base-exchange.ts";
 import type { Connection } from "./connection.ts";
 import type { AnswerHead, NodeRequest, NodeResponse } from "./exchange.ts";
@@ -72,7 +73,7 @@ export class Http1Exchange extends BaseExchange {
     this.#writeHead(head);
     // A HEAD is answered as a GET, without the body; Node leaves it out.
     // As a string it leaves in one write with the headers; Latin-1 keeps every byte.
-    if (bytes.length <= ONE_WRITE_BYTES) response.end(latin1(bytes), "latin1");
+    if (bytes.length <= ONE_WRITE_BYTES) endWithOthers(response, latin1(bytes));
     else if (bytes.length <= SLICE_BYTES) response.end(bytes);
     else this.sendSlices(bytes);
     this.finish();

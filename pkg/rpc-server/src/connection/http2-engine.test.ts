@@ -1,10 +1,9 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { LiveSet } from "../live-set.ts";
+import { LiveCount } from "../live-count.ts";
 import { withDefaults } from "../options.ts";
 import { ByteBudget } from "./byte-budget.ts";
-import type { TimedExchange } from "./connection.ts";
 import { createHttp2Engine } from "./http2-engine.ts";
 
 const SETTINGS = 4;
@@ -12,7 +11,7 @@ const SETTINGS = 4;
 test("a session that drains the moment it is made still sends its SETTINGS first", async () => {
   const settings = withDefaults({ routes: () => {} });
   const state = {
-    exchanges: new LiveSet<TimedExchange>(),
+    exchanges: new LiveCount(),
     budget: new ByteBudget(1),
     maxConnectionBufferBytes: 1,
     nowMs: 0,

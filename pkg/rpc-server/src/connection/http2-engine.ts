@@ -1,19 +1,18 @@
 import { createServer, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers/promises";
-import { Connection, type ServerState } from "./connection.ts";
+import { Connection, type ExchangeLimits, type ServerState } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HttpEngine } from "./http-engine.ts";
 import { Http2Exchange } from "./http2-exchange.ts";
 
-export interface Http2Limits {
+export interface Http2Limits extends ExchangeLimits {
   readonly maxHeaderBytes: number;
   readonly maxConcurrentStreams: number;
   readonly maxResetsPerSecond: number;
   readonly idleTimeoutMs: number;
   readonly pingIntervalMs: number;
   readonly pingTimeoutMs: number;
-  readonly sendTimeoutMs: number;
 }
 
 /** With Node's 10 MB, a client that reads large answers slowly is refused new streams; answers are bounded here. */
@@ -83,6 +82,7 @@ export function createHttp2Engine(
 
   function checkSession(session: Session, nowMs: number): void {
     const { connection, http2, socket, leavingSinceMs } = session;
+    connection.checkTimes(nowMs, limits);
     if (leavingSinceMs !== undefined) {
       // Node keeps a session whose client is in the middle of a frame.
       if (connection.isIdle && nowMs - leavingSinceMs > LEAVE_WITHIN_MS) socket.destroy();

@@ -3,28 +3,32 @@ import { performance } from "node:perf_hooks";
 /** Longer timers fire after 1 ms: Node keeps the delay in 32 bits. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** A set of what is going on, which can be waited for to become empty. */
-export class LiveSet<T> extends Set<T> {
+/** How many things are going on, which can be waited for to become none. */
+export class LiveCount {
+  #size = 0;
   readonly #waiting = new Set<() => void>();
 
-  override delete(item: T): boolean {
-    const deleted = super.delete(item);
-    if (this.size === 0) {
-      for (const wake of this.#waiting) wake();
-    }
-    return deleted;
+  begun(): void {
+    this.#size++;
   }
 
-  /** Resolves with true as soon as the set is empty, and with false when it still is not after `timeoutMs`. */
-  async emptied(timeoutMs: number): Promise<boolean> {
-    if (this.size === 0) return true;
+  /** One of those that have begun has ended. */
+  ended(): void {
+    this.#size--;
+    if (this.#size > 0) return;
+    for (const wake of this.#waiting) wake();
+  }
+
+  /** Resolves with true as soon as there are none, and with false when there still are some after `timeoutMs`. */
+  async none(timeoutMs: number): Promise<boolean> {
+    if (this.#size === 0) return true;
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, Math.min(timeoutMs, MAX_TIMER_MS));
     this.#waiting.add(resolve);
     await promise;
     this.#waiting.delete(resolve);
     clearTimeout(timer);
-    return this.size === 0;
+    return this.#size === 0;
   }
 }
 
