@@ -1,6 +1,5 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
-import type { CallObserver, ObservedCall } from "@grpc-service-template/rpc-server";
-import { runInRequestContext } from "#internal/pkg/call/request-context.ts";
+import type { CallObserver } from "@grpc-service-template/rpc-server";
 import { DomainError } from "#internal/pkg/errors/errors.ts";
 import type { Logger } from "#internal/pkg/logger/logger.ts";
 import { codeName } from "./code-name.ts";
@@ -43,27 +42,22 @@ export function createAccessLog(
       const level = QUIET_SERVICES.test(call.service) ? "debug" : levelOf(error);
       const isSampled = !error && sampling < 1;
       if (!logger.isLevelEnabled(level) || (isSampled && random() >= sampling)) return;
-      const line = {
+      const line: Record<string, unknown> = {
+        // A field, and not from the context, which a call that was refused has none of. Undefined is left out.
+        requestId: requestIdOf(call),
         rpc: `${call.service}/${call.method}`,
         protocol: call.protocol,
         httpVersion: call.httpVersion,
         peer: call.peer,
         code: codeName(error?.code),
         durationMs: Math.round((performance.now() - call.startedMs) * 1000) / 1000,
-        ...(isSampled && { sampling }),
-        ...(error && { error: error.rawMessage }),
-        ...(level !== "info" && error?.cause instanceof DomainError && { cause: error.cause.cause }),
       };
-      logOnBehalfOf(call, () => logger.log(level, "call", line));
+      if (isSampled) line.sampling = sampling;
+      if (error) line.error = error.rawMessage;
+      if (level !== "info" && error?.cause instanceof DomainError) line.cause = error.cause.cause;
+      logger.log(level, "call", line);
     },
   };
-}
-
-/** A call that was refused has no request context; its line has the id that its client has sent. */
-function logOnBehalfOf(call: ObservedCall, log: () => void): void {
-  const requestId = requestIdOf(call);
-  if (requestId === undefined) log();
-  else runInRequestContext({ requestId }, log);
 }
 
 function levelOf(error: ConnectError | undefined): "error" | "warn" | "info" {

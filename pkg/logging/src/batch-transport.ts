@@ -68,18 +68,23 @@ export class BatchTransport extends Transport {
   }
 
   override log(info: Record<symbol, unknown>, next: () => void): void {
+    this.writeLine(String(info[LEVEL]), String(info[MESSAGE]));
+    next();
+  }
+
+  /** Writes a line of a level, without its end, as soon as it is due. */
+  writeLine(level: string, line: string): void {
     const { maxBatchLength, urgentLevel, maxPendingBytes } = this.#options;
     if (this.#batch === "") flushAtExit(this);
-    this.#batch += `${info[MESSAGE]}\n`;
+    this.#batch += `${line}\n`;
     if (this.#retry) {
       if (this.#rest.length + this.#batch.length > maxPendingBytes) this.#makeRoom();
-    } else if (this.#batch.length >= maxBatchLength || info[LEVEL] === urgentLevel || isExiting()) {
+    } else if (this.#batch.length >= maxBatchLength || level === urgentLevel || isExiting()) {
       this.#write();
     } else {
       this.#schedule();
     }
     if (isExiting()) this.flushSync();
-    next();
   }
 
   /** Resolves when everything logged so far is written, or lost to a reader that is gone. */

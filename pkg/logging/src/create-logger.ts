@@ -3,7 +3,7 @@ import winston from "winston";
 import { BatchTransport, type BatchTransportOptions } from "./batch-transport.ts";
 import { errorText, isError } from "./error-text.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
-import { createLineFormat } from "./line-format.ts";
+import { createLineFormat, type LineFormat } from "./line-format.ts";
 import { createSecretKeys } from "./secret-keys.ts";
 
 /** The levels that lines have, the most severe first. */
@@ -40,21 +40,55 @@ export function createLogger(options: LoggerOptions): winston.Logger {
   const { level = "info", format = "json", service, version, output, context = () => undefined } = options;
   const colors = options.colors ?? (isatty(output?.fd ?? 1) && !process.env.NO_COLOR);
   const onLost = (lines: number, reason: string) => logger.warn("log lines were lost", { lines, reason });
-  const logger = winston.createLogger({
-    level,
-    format: createLineFormat({
-      layout: format,
-      colors,
-      fixed: { service, version },
-      context,
-      isSecretKey: createSecretKeys(options.secretKeys ?? []),
-      limits: { ...DEFAULT_LIMITS, ...options.limits },
-      isEnabled: (each) => logger.isLevelEnabled(each),
-    }),
-    transports: [new BatchTransport({ onLost, ...output })],
+  const transport = new BatchTransport({ onLost, ...output });
+  const lineFormat = createLineFormat({
+    layout: format,
+    colors,
+    fixed: { service, version },
+    context,
+    isSecretKey: createSecretKeys(options.secretKeys ?? []),
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    isEnabled: (each) => logger.isLevelEnabled(each),
   });
+  const logger = winston.createLogger({ level, format: lineFormat, transports: [transport] });
   guard(logger);
+  shorten(logger, lineFormat, transport);
   return logger;
+}
+
+/**
+ * Has a message with plain fields written without a detour through winston's streams, which copies the fields and takes
+ * longer than the line itself. Only while nothing but the transport could see it there.
+ */
+function shorten(logger: winston.Logger, lineFormat: LineFormat, transport: BatchTransport): void {
+  const log = logger.log as Log;
+  const isOnlyReader = () => {
+    const [first, ...others] = logger.transports;
+    return first === transport && others.length === 0 && logger.listenerCount("data") === 1;
+  };
+  const isPlain = () =>
+    logger.format === lineFormat &&
+    logger.writable &&
+    !(logger.silent || transport.silent || logger.defaultMeta) &&
+    transport.format === undefined &&
+    isOnlyReader();
+
+  logger.log = function shortened(this: winston.Logger, ...args: unknown[]): winston.Logger {
+    const [level, message, fields] = args;
+    // A child has fields of its own.
+    const isShort = this === logger && args.length === 3 && typeof level === "string" && typeof message === "string";
+    if (!isShort || !hasPlainFields(fields) || !isPlain()) return log.apply(this, args);
+    if (logger.isLevelEnabled(level)) transport.writeLine(level, lineFormat.line(level, message, fields));
+    return logger;
+  } as winston.LogMethod;
+}
+
+/** Not an error, and nothing that winston adds to the message. */
+function hasPlainFields(fields: unknown): fields is object {
+  if (typeof fields !== "object" || fields === null) return false;
+  if ("message" in fields || "stack" in fields) return false;
+  const prototype: unknown = Object.getPrototypeOf(fields);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /** winston copies the fields itself: a getter among them that throws must cost its line's fields only. */

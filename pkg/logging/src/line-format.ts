@@ -33,7 +33,12 @@ interface Line {
 }
 
 /** winston's format that makes the whole line in one pass. */
-export function createLineFormat(options: LineFormatOptions): Logform.Format {
+export interface LineFormat extends Logform.Format {
+  /** Makes the line of a message and fields, which are no error and name none. */
+  line(level: string, message: string, fields: object): string;
+}
+
+export function createLineFormat(options: LineFormatOptions): LineFormat {
   const { layout, limits, isSecretKey, isEnabled } = options;
   const values = createJsonValues({ limits, isSecretKey });
   const write = layout === "json" ? createJsonLayout(options, values) : createPrettyLayout(options, values);
@@ -44,6 +49,7 @@ export function createLineFormat(options: LineFormatOptions): Logform.Format {
       given[MESSAGE] = write(lineOf(given));
       return given;
     },
+    line: (level, message, fields) => write({ level, message, fields, stack: undefined }),
   };
 }
 
@@ -74,38 +80,82 @@ function textOf(message: unknown): string {
   return message === undefined ? "" : typeof message === "object" ? "[object]" : String(message);
 }
 
-/** These are the line's own; a field of the same name is written with a `_` behind it. */
+/** These are the line's own; a field of the same name, but with another value, is written with a `_` behind it. */
 const OWN = ["timestamp", "level", "message", "stack"];
 const SKIPPED: ReadonlySet<string> = new Set(["level", "message", "stack"]);
 
-function createJsonLayout({ fixed, context, limits }: LineFormatOptions, values: JsonValues): (line: Line) => string {
+/** Longer texts are not kept. */
+const MAX_KEPT_LENGTH = 64;
+
+/** Writes the field of one name. */
+class FieldWriter {
+  /** Whether every line has another field of this name. */
+  readonly isOwn: boolean;
+  readonly #name: string;
+  readonly #start: string;
+  readonly #isSecret: boolean;
+  readonly #values: JsonValues;
+  /** The last short text that it had, and how it was written: most fields have the same one in many lines. */
+  #lastText: string | undefined;
+  #lastField = "";
+
+  constructor(name: string, values: JsonValues, isSecret: boolean, isOwn: boolean) {
+    this.isOwn = isOwn;
+    this.#name = name;
+    this.#start = `,${values.quote(name)}:`;
+    this.#isSecret = isSecret;
+    this.#values = values;
+  }
+
+  /** The field with its name, or nothing when the value is none. */
+  write(value: unknown): string {
+    if (typeof value === "string" && !this.#isSecret) return this.#text(value);
+    const json = this.#values.field(this.#name, value);
+    return json === undefined ? "" : this.#start + json;
+  }
+
+  #text(text: string): string {
+    if (text === this.#lastText) return this.#lastField;
+    const field = this.#start + this.#values.quote(text);
+    if (text.length <= MAX_KEPT_LENGTH) {
+      this.#lastText = text;
+      this.#lastField = field;
+    }
+    return field;
+  }
+}
+
+function createJsonLayout(options: LineFormatOptions, values: JsonValues): (line: Line) => string {
+  const { fixed, context, limits, isSecretKey } = options;
   const head = Object.entries(fixed).map(([key, value]) => `,${toJson(key)}:${toJson(value)}`);
   const sameInEveryLine = head.join("");
   const own = new Set([...OWN, ...Object.keys(fixed)]);
   const now = createClock();
   // Names come from code, so there are few.
-  const names = new Map<string, string>();
+  const writers = new Map<string, FieldWriter>();
 
-  function quoteName(name: string): string {
-    const known = names.get(name);
+  function writerOf(name: string): FieldWriter {
+    const known = writers.get(name);
     if (known !== undefined) return known;
-    const quoted = values.quote(name);
-    if (names.size < MAX_NAMES) names.set(name, quoted);
-    return quoted;
+    const writer = new FieldWriter(name, values, isSecretKey(name), own.has(name));
+    if (writers.size < MAX_NAMES) writers.set(name, writer);
+    return writer;
   }
 
   return ({ level, message, fields, stack }) => {
     let line = `{"timestamp":"${now()}","level":${values.quote(level)},"message":${values.quote(message)}${sameInEveryLine}`;
-    const add = (key: string, value: unknown, name: string) => {
-      if (line.length > limits.maxLineLength) return;
-      const json = values.field(key, value);
-      if (json !== undefined) line += `,${quoteName(name)}:${json}`;
+    const add = (field: string) => {
+      if (line.length <= limits.maxLineLength) line += field;
     };
     const about = contextOf(context);
-    for (const key in about) add(key, readProperty(about, key), key);
+    for (const key in about) add(writerOf(key).write(readProperty(about, key)));
     for (const key of Object.keys(fields)) {
       if (SKIPPED.has(key)) continue;
-      add(key, readProperty(fields, key), own.has(key) || (about !== undefined && key in about) ? `${key}_` : key);
+      const value = readProperty(fields, key);
+      const isAbout = about !== undefined && key in about;
+      if (isAbout && value === readProperty(about, key)) continue;
+      const writer = writerOf(key);
+      add(isAbout || writer.isOwn ? writerOf(`${key}_`).write(value) : writer.write(value));
     }
     if (stack !== undefined) line += `,"stack":${values.quote(stack)}`;
     if (line.length > limits.maxLineLength) line += ',"truncated":true';

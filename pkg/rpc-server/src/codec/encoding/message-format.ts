@@ -9,9 +9,9 @@ import {
   type JsonWriteOptions,
   type Message,
   toBinary,
-  toJsonString,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { compileJsonWriter } from "./json-writer.ts";
 
 /** How messages of one method are written: `proto` or `json`. */
 export interface MessageFormat {
@@ -52,6 +52,7 @@ export function createProtoFormat({ input, output }: Method, options: FormatOpti
 /** Unknown fields are ignored, as connect-es has it, unless jsonOptions say otherwise. */
 export function createJsonFormat({ input, output }: Method, options: FormatOptions): MessageFormat {
   const jsonOptions = { ignoreUnknownFields: true, recursionLimit: options.maxDepth, ...options.jsonOptions };
+  const writeJson = compileJsonWriter(output, jsonOptions);
   return {
     name: "json",
     decode(bytes) {
@@ -64,8 +65,7 @@ export function createJsonFormat({ input, output }: Method, options: FormatOptio
         throw undecodable(error, input);
       }
     },
-    encode: (message) =>
-      write(() => Buffer.from(toJsonString(output, message, jsonOptions), "utf8"), options.writeMaxBytes),
+    encode: (message) => write(() => Buffer.from(writeJson(message), "utf8"), options.writeMaxBytes),
   };
 }
 
