@@ -10,6 +10,7 @@ import {
   toJsonString,
 } from "@bufbuild/protobuf";
 import { FeatureSet_FieldPresence, type Timestamp } from "@bufbuild/protobuf/wkt";
+import { isDefault } from "./default-values.ts";
 import { formatTimestamp } from "./json-timestamp.ts";
 
 /** Writes messages of one type. Throws for what JSON cannot carry. */
@@ -106,7 +107,7 @@ class Compiler {
         return value !== undefined && Object.hasOwn(message, localName) ? key + write(value) : "";
       };
     }
-    const isZero = zeroTest(field);
+    const isZero = isDefault(field);
     return (message) => {
       const value = message[localName];
       return isEmitted(isZero(value)) ? key + write(value) : "";
@@ -219,26 +220,4 @@ const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
 
 function quote(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
-}
-
-/** Whether a value is what an implicit field has when it is not set. Source: protobuf.dev, "Application Note: Field Presence". */
-function zeroTest(field: DescField): (value: unknown) => boolean {
-  if (field.enum !== undefined) {
-    const zero = field.enum.values[0]?.number;
-    return (value) => value === zero;
-  }
-  switch (field.scalar) {
-    case ScalarType.STRING:
-      return (value) => value === "";
-    case ScalarType.BOOL:
-      return (value) => value === false;
-    case ScalarType.BYTES:
-      return (value) => value instanceof Uint8Array && value.length === 0;
-    case ScalarType.FLOAT:
-    case ScalarType.DOUBLE:
-      return (value) => Object.is(value, 0);
-    default:
-      // 64-bit integers may be kept as text.
-      return (value) => value === 0 || value === 0n || value === "0";
-  }
 }

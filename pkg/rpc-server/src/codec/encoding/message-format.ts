@@ -8,9 +8,9 @@ import {
   type JsonReadOptions,
   type JsonWriteOptions,
   type Message,
-  toBinary,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { compileBinaryWriter } from "./binary-writer.ts";
 import { compileJsonWriter } from "./json-writer.ts";
 
 /** How messages of one method are written: `proto` or `json`. */
@@ -35,6 +35,7 @@ interface Method {
 }
 
 export function createProtoFormat({ input, output }: Method, options: FormatOptions): MessageFormat {
+  const writeBinary = compileBinaryWriter(output, options.binaryOptions);
   const readOptions = { recursionLimit: options.maxDepth, ...options.binaryOptions };
   return {
     name: "proto",
@@ -45,7 +46,7 @@ export function createProtoFormat({ input, output }: Method, options: FormatOpti
         throw undecodable(error, input);
       }
     },
-    encode: (message) => write(() => toBinary(output, message, options.binaryOptions), options.writeMaxBytes),
+    encode: (message) => write(() => writeBinary(message), options.writeMaxBytes),
   };
 }
 

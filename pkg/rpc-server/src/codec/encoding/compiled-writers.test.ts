@@ -1,0 +1,82 @@
+import {
+  create,
+  type DescMessage,
+  type JsonWriteOptions,
+  type Message,
+  toBinary,
+  toJsonString,
+} from "@bufbuild/protobuf";
+import { DurationSchema, type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { arbitraryMessage } from "../../../test/arbitrary-message.ts";
+import { KindsSchema, RareSchema } from "../../../test/gen/kinds/v1/kinds_pb.ts";
+import { compileBinaryWriter } from "./binary-writer.ts";
+import { compileJsonWriter } from "./json-writer.ts";
+
+const parameters = { numRuns: Number(process.env.FUZZ_RUNS ?? 1_000), seed: 20261121 };
+
+/** What comes of it, or that it throws. */
+function outcome(write: () => string | Uint8Array): string {
+  try {
+    const written = write();
+    return typeof written === "string" ? written : Buffer.from(written).toString("hex");
+  } catch (error) {
+    expect(error).toBeInstanceOf(Error);
+    return "throws";
+  }
+}
+
+const JSON_OPTIONS: readonly Partial<JsonWriteOptions & { prettySpaces: number }>[] = [
+  {},
+  { alwaysEmitImplicit: true },
+  { enumAsInteger: true, useProtoFieldName: true },
+  { prettySpaces: 2 },
+];
+
+describe.each([KindsSchema, RareSchema, TimestampSchema, DurationSchema])("$typeName", (desc: DescMessage) => {
+  test.each(JSON_OPTIONS)("is written as protobuf-es writes its JSON with %j", (options) => {
+    const write = compileJsonWriter(desc, options);
+    fc.assert(
+      fc.property(arbitraryMessage(desc), (message) => {
+        expect(outcome(() => write(message))).toBe(outcome(() => toJsonString(desc, message, options)));
+      }),
+      parameters,
+    );
+  });
+
+  test.each([{}, { writeUnknownFields: false }])("is written as protobuf-es writes its bytes with %j", (options) => {
+    const write = compileBinaryWriter(desc, options);
+    fc.assert(
+      fc.property(arbitraryMessage(desc), fc.uint8Array({ maxLength: 5 }), (message, data) => {
+        message.$unknown = [{ no: 1_000, wireType: 2, data: Uint8Array.of(data.length, ...data) }];
+        expect(outcome(() => write(message))).toBe(outcome(() => toBinary(desc, message, options)));
+      }),
+      parameters,
+    );
+  });
+});
+
+test("a message of another type is refused", () => {
+  const foreign = create(TimestampSchema, { nanos: 1 }) as Message;
+  expect(() => compileJsonWriter(KindsSchema)(foreign)).toThrow("cannot use");
+  expect(() => compileBinaryWriter(KindsSchema)(foreign)).toThrow("cannot use");
+  const within = create(KindsSchema, { itself: foreign as never });
+  within.aTime = create(KindsSchema) as unknown as Timestamp;
+  expect(() => compileJsonWriter(KindsSchema)(within)).toThrow();
+  expect(() => compileBinaryWriter(KindsSchema)(within)).toThrow();
+});
+
+test("a large message leaves nothing behind that changes the next one", () => {
+  const write = compileBinaryWriter(KindsSchema);
+  const large = create(KindsSchema, { aString: "x".repeat(200_000) });
+  const small = create(KindsSchema, { aString: "y" });
+  for (const message of [small, large, small]) expect(write(message)).toEqual(toBinary(KindsSchema, message));
+});
+
+test("what was written stays as it is when the next message is", () => {
+  const write = compileBinaryWriter(KindsSchema);
+  const first = write(create(KindsSchema, { aString: "first" }));
+  write(create(KindsSchema, { aString: "other" }));
+  expect(first).toEqual(toBinary(KindsSchema, create(KindsSchema, { aString: "first" })));
+});
