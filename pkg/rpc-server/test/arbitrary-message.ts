@@ -4,60 +4,79 @@ import fc from "fast-check";
 
 type Arbitrary = fc.Arbitrary<unknown>;
 
-/** Messages of any type with any fields, rare and bad values among them, up to `depth` messages within each other. */
-export function arbitraryMessage(desc: DescMessage, depth = 2): fc.Arbitrary<Message> {
-  const special = SPECIAL[desc.typeName];
-  if (special !== undefined) return special.map((init) => create(desc, init as Record<string, unknown>));
-  const members: Record<string, Arbitrary> = {};
-  for (const field of desc.fields) {
-    if (field.oneof !== undefined || (field.message !== undefined && depth === 0)) continue;
-    members[field.localName] = arbitraryField(field, depth);
-  }
-  for (const oneof of desc.oneofs) {
-    const cases = oneof.fields.filter(({ message }) => message === undefined || depth > 0);
-    const arbitraries = cases.map((field) =>
-      arbitraryValue(field, depth).map((value) => ({ case: field.localName, value })),
-    );
-    members[oneof.localName] = fc.oneof(...arbitraries);
-  }
-  return fc.record(members, { requiredKeys: [] }).map((init) => {
-    const message = create(desc);
-    // Not given to `create`, which would correct some of them.
-    for (const [name, value] of Object.entries(init))
-      if (value !== undefined) Object.assign(message, { [name]: value });
-    return message;
-  });
+export interface ArbitraryMessageOptions {
+  /** How many messages may stand within each other. Default: 2. */
+  readonly depth?: number;
+  /** Whether some have values that cannot be written. Default: none has. */
+  readonly hasBad?: boolean;
 }
 
-function arbitraryField(field: DescField, depth: number): Arbitrary {
-  const rarely = { freq: 30, nil: undefined };
-  if (field.fieldKind === "list") {
-    return fc.option(fc.array(arbitraryValue(field, depth), { maxLength: 3 }), { nil: undefined });
+/** Messages of a type with any of its fields, set to anything. */
+export function arbitraryMessage(desc: DescMessage, options: ArbitraryMessageOptions = {}): fc.Arbitrary<Message> {
+  const { depth = 2, hasBad = false } = options;
+  return new Arbitraries(hasBad).message(desc, depth);
+}
+
+class Arbitraries {
+  readonly #hasBad: boolean;
+
+  constructor(hasBad: boolean) {
+    this.#hasBad = hasBad;
   }
-  if (field.fieldKind === "map") {
-    return fc.option(fc.dictionary(arbitraryKey(field.mapKey), arbitraryValue(field, depth), { maxKeys: 3 }), {
-      nil: undefined,
+
+  message(desc: DescMessage, depth: number): fc.Arbitrary<Message> {
+    const special = this.#hasBad ? { ...SPECIAL, ...BAD_SPECIAL }[desc.typeName] : SPECIAL[desc.typeName];
+    if (special !== undefined) return special.map((init) => create(desc, init as Record<string, unknown>));
+    const members: Record<string, Arbitrary> = {};
+    for (const field of desc.fields) {
+      if (field.oneof === undefined && (field.message === undefined || depth > 0)) {
+        members[field.localName] = this.#field(field, depth);
+      }
+    }
+    for (const oneof of desc.oneofs) {
+      const fields = oneof.fields.filter(({ message }) => message === undefined || depth > 0);
+      members[oneof.localName] = fc.oneof(
+        ...fields.map((field) => this.#value(field, depth).map((value) => ({ case: field.localName, value }))),
+      );
+    }
+    // A value of google.protobuf.Value must have one.
+    const requiredKeys = desc.typeName === "google.protobuf.Value" ? ["kind"] : [];
+    return fc.record(members, { requiredKeys }).map((init) => {
+      // Not given to `create`, which would correct some of them.
+      const isSet = ([, value]: [string, unknown]) => value !== undefined;
+      return Object.assign(create(desc), Object.fromEntries(Object.entries(init).filter(isSet)));
     });
   }
-  const { message } = field;
-  // Singular fields of these types hold no messages.
-  if (message !== undefined && isWrapperDesc(message)) return arbitraryValue(message.fields[0], 0);
-  if (message?.typeName === "google.protobuf.Struct") return fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 3 });
-  return message === undefined ? arbitraryValue(field, depth) : fc.option(arbitraryValue(field, depth), rarely);
-}
 
-function arbitraryValue(field: DescField, depth: number): Arbitrary {
-  if (field.message !== undefined) return arbitraryMessage(field.message, depth - 1);
-  if (field.enum !== undefined) {
-    return fc.oneof(fc.constantFrom(...field.enum.values.map(({ number }) => number)), fc.integer());
+  #field(field: DescField, depth: number): Arbitrary {
+    const value = this.#value(field, depth);
+    if (field.fieldKind === "list") return fc.array(value, { maxLength: 3 });
+    if (field.fieldKind === "map") return fc.dictionary(arbitraryKey(field.mapKey), value, { maxKeys: 3 });
+    const { message } = field;
+    // Singular fields of these types hold no messages.
+    if (message !== undefined && isWrapperDesc(message)) return this.#value(message.fields[0], 0);
+    if (message?.typeName === "google.protobuf.Struct" && field.parent.typeName !== "google.protobuf.Value") {
+      return fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 3 });
+    }
+    return value;
   }
-  const good = SCALARS[field.scalar as ScalarType];
-  return fc.oneof({ weight: 200, arbitrary: good }, { weight: 1, arbitrary: BAD });
+
+  #value(field: DescField, depth: number): Arbitrary {
+    if (field.message !== undefined) return this.message(field.message, depth - 1);
+    if (field.enum !== undefined) {
+      const known = fc.constantFrom(...field.enum.values.map(({ number }) => number));
+      return field.enum.typeName === "google.protobuf.NullValue" ? known : fc.oneof(known, fc.integer());
+    }
+    // In JSON these are numbers only, which cannot be NaN.
+    const isValue = field.parent.typeName === "google.protobuf.Value" && field.scalar === ScalarType.DOUBLE;
+    const good = isValue ? fc.integer() : SCALARS[field.scalar as ScalarType];
+    return this.#hasBad ? fc.oneof({ weight: 50, arbitrary: good }, { weight: 1, arbitrary: BAD }) : good;
+  }
 }
 
 function arbitraryKey(scalar: ScalarType): fc.Arbitrary<string> {
   if (scalar === ScalarType.BOOL) return fc.constantFrom("true", "false");
-  return (SCALARS[scalar] as Arbitrary).map(String);
+  return SCALARS[scalar].map(String);
 }
 
 const BAD = fc.constantFrom("text", 1.5, Number.NaN, null, {}, -1, 2 ** 40, 2n ** 70n, true);
@@ -88,15 +107,26 @@ const SCALARS: Readonly<Record<ScalarType, Arbitrary>> = {
 const NANOS = fc.oneof(fc.constantFrom(0, 5_000_000, 7_000, 999_999_999), fc.nat({ max: 999_999_999 }));
 const SECONDS = fc.oneof(
   fc.integer({ min: -62_135_596_800, max: 253_402_300_799 }).map(BigInt),
-  fc.constantFrom(0n, -1n, 951_782_400n, -62_135_596_800n, 253_402_300_799n, 253_402_300_800n, -62_135_596_801n),
+  fc.constantFrom(0n, -1n, 951_782_400n, 4_107_542_400n, -62_135_596_800n, 253_402_300_799n),
 );
 
-/** Types of which most values cannot be written. */
+/** Types of which not every value can be written as JSON. */
 const SPECIAL: Readonly<Record<string, Arbitrary>> = {
-  "google.protobuf.Timestamp": fc.record({ seconds: SECONDS, nanos: fc.oneof(NANOS, fc.constantFrom(-1, 1e9)) }),
-  "google.protobuf.Duration": fc.record({ seconds: fc.integer().map(BigInt), nanos: NANOS }),
-  "google.protobuf.FieldMask": fc.record({
-    paths: fc.array(fc.constantFrom("a", "a_b", "a.b_c", "A"), { maxLength: 3 }),
+  "google.protobuf.Timestamp": fc.record({ seconds: SECONDS, nanos: NANOS }),
+  "google.protobuf.Duration": fc
+    .record({ seconds: fc.integer(), nanos: NANOS })
+    .map(({ seconds, nanos }) => ({ seconds: BigInt(seconds), nanos: seconds < 0 ? -nanos : nanos })),
+  "google.protobuf.FieldMask": fc.record({ paths: fc.array(fc.constantFrom("a", "a_b", "a.b_c"), { maxLength: 3 }) }),
+  // Without a registry only this one.
+  "google.protobuf.Any": fc.constant({ typeUrl: "" }),
+};
+
+const BAD_SPECIAL: Readonly<Record<string, Arbitrary>> = {
+  "google.protobuf.Timestamp": fc.record({
+    seconds: fc.oneof(SECONDS, fc.constantFrom(253_402_300_800n, -62_135_596_801n)),
+    nanos: fc.oneof(NANOS, fc.constantFrom(-1, 1e9)),
   }),
+  "google.protobuf.Duration": fc.record({ seconds: fc.integer().map(BigInt), nanos: NANOS }),
+  "google.protobuf.FieldMask": fc.record({ paths: fc.array(fc.constantFrom("a", "a_b", "A"), { maxLength: 3 }) }),
   "google.protobuf.Any": fc.record({ typeUrl: fc.constantFrom("", "type.googleapis.com/x.Y"), value: fc.uint8Array() }),
 };
