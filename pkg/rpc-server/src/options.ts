@@ -3,6 +3,7 @@ import type { ConnectError, ConnectRouter, Interceptor } from "@connectrpc/conne
 import type { CallObserver, ObservedCall } from "./call/observer.ts";
 import type { NodeRequest, NodeResponse } from "./connection/exchange.ts";
 import type { MethodTimeouts } from "./method/method-entry.ts";
+import type { ProtocolExtension } from "./request/protocol-extension.ts";
 
 /** What a server serves, and its limits. Sizes are in bytes, times in milliseconds. */
 export interface RpcServerOptions {
@@ -20,6 +21,9 @@ export interface RpcServerOptions {
    * did not put in their words. For details that all errors of a service carry. Default: they stay as they are.
    */
   mapError?: (error: ConnectError, call: ObservedCall) => ConnectError;
+
+  /** Further protocols by which the same methods may be called, such as REST. Default: none. */
+  protocols?: readonly ProtocolExtension[];
 
   /** How long calls of a method may take. Called once per method. Default: as long as the client allows. */
   timeouts?: (method: DescMethod) => MethodTimeouts;
@@ -157,6 +161,7 @@ function defaults(): Omit<Settings, "routes"> {
     interceptors: [],
     observers: [],
     mapError: (error) => error,
+    protocols: [],
     timeouts: () => ({}),
     corsOrigins: [],
     readMaxBytes: 4 * MIB,

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { performance } from "node:perf_hooks";
 import { ConnectError } from "@connectrpc/connect";
 import type { CallHost } from "./call/call.ts";
+import { describeInText } from "./call/error-body.ts";
 import { joinObservers } from "./call/observer.ts";
 import { RunningCalls } from "./call/running-calls.ts";
 import { ByteBudget } from "./connection/byte-budget.ts";
@@ -67,18 +68,27 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   const budget = new ByteBudget(maxBufferBytes);
   const exchanges = new LiveCount();
   const state = { exchanges, budget, maxConnectionBufferBytes, nowMs: performance.now() };
+  const [extension] = settings.protocols;
+  const describeError: CallHost["describeError"] = extension?.describeError.bind(extension) ?? describeInText;
   const host: CallHost = {
     observers: joinObservers(settings.observers, settings.onError),
     running: new RunningCalls(),
     mapError: guardMapError(settings),
+    describeError,
     onError: settings.onError,
   };
   const entries = compileRoutes(settings.routes, settings);
   let isStopping = false;
   const onExchange = createRequestHandler({
     host,
-    resolve: createRpcResolver(entries),
-    applyCors: createCorsPolicy(settings.corsOrigins),
+    resolvers: [
+      createRpcResolver(entries),
+      ...settings.protocols.map((protocol) => protocol.createResolver([...entries.values()])),
+    ],
+    applyCors: createCorsPolicy(
+      settings.corsOrigins,
+      settings.protocols.map(({ cors }) => cors),
+    ),
     fallback: settings.fallback,
     maxHeaders: settings.maxHeaders,
     maxCalls: settings.maxCalls,
@@ -86,7 +96,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   });
   const connections = createConnections(
     {
-      http1: createHttp1Engine(settings, state, onExchange),
+      http1: createHttp1Engine(settings, state, onExchange, describeError),
       http2: createHttp2Engine(settings, state, onExchange),
     },
     { prefaceTimeoutMs: settings.prefaceTimeoutMs, onEvent: host.observers.connection },

@@ -1,9 +1,11 @@
 import { performance } from "node:perf_hooks";
 import type { ConnectError, ContextValues } from "@connectrpc/connect";
+import type { ProtocolName } from "../codec/codec.ts";
 import type { Exchange, RequestSink } from "../connection/exchange.ts";
 import type { Linked } from "../linked-list.ts";
 import { CallContextValues } from "../method/intercepted-call.ts";
 import type { MethodEntry } from "../method/method-entry.ts";
+import type { ErrorBody } from "./error-body.ts";
 import { bodyLate, clientGone, deadlineExceeded, isTooMuchHeld, shuttingDown, toConnectError } from "./errors.ts";
 import type { ObservedCall, Observers } from "./observer.ts";
 import type { Expiring, RunningCalls } from "./running-calls.ts";
@@ -14,6 +16,8 @@ export interface CallHost {
   /** Calls that have begun and not ended. */
   readonly running: RunningCalls<Call>;
   readonly mapError: (error: ConnectError, call: ObservedCall) => ConnectError;
+  /** Tells the error of a request that is no call. */
+  readonly describeError: (error: ConnectError, httpStatus: number) => ErrorBody;
   readonly onError: (error: unknown) => void;
 }
 
@@ -30,7 +34,7 @@ const MAX_TIMEOUT_MS = 9e12;
 export abstract class Call implements ObservedCall, Expiring, RequestSink {
   readonly exchange: Exchange;
   readonly entry: MethodEntry;
-  abstract readonly protocol: "grpc" | "grpc-web" | "connect";
+  abstract readonly protocol: ProtocolName;
   readonly startedMs = performance.now();
   readonly contextValues: ContextValues;
 

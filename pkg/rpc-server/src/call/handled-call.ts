@@ -1,6 +1,6 @@
 import type { Message } from "@bufbuild/protobuf";
 import type { ConnectError, HandlerContext, StreamRequest, UnaryRequest } from "@connectrpc/connect";
-import type { Codec, CodecCall } from "../codec/codec.ts";
+import type { Codec, CodecCall, ProtocolName } from "../codec/codec.ts";
 import type { Compression } from "../codec/encoding/compression.ts";
 import type { MessageFormat } from "../codec/encoding/message-format.ts";
 import type { Exchange } from "../connection/exchange.ts";
@@ -39,7 +39,7 @@ export abstract class HandledCall<C extends Codec> extends Call implements Codec
     this.responseHeader = new CallHeaders(["content-type", codec.contentType(format)]);
   }
 
-  get protocol(): "grpc" | "grpc-web" | "connect" {
+  get protocol(): ProtocolName {
     return this.codec.protocol;
   }
 

@@ -1,4 +1,5 @@
 import type { ConnectError, ContextValues } from "@connectrpc/connect";
+import type { ProtocolName } from "../codec/codec.ts";
 
 /** A call as its observers see it. */
 export interface ObservedCall {
@@ -7,8 +8,8 @@ export interface ObservedCall {
   /** The name of the method, `GetUser`; `unknown` as above. */
   readonly method: string;
   readonly kind: "unary" | "client_stream" | "server_stream" | "bidi_stream";
-  /** `http` for a request that is none of the three. */
-  readonly protocol: "grpc" | "grpc-web" | "connect" | "http";
+  /** `http` for a request that is a call of none. */
+  readonly protocol: ProtocolName | "http";
   /** `1.1` or `2`, and `1.0` for clients that old. */
   readonly httpVersion: string;
   /** Address and port of the other end of the connection. */

@@ -7,12 +7,17 @@ import type { Refusal } from "../request/resolver.ts";
 import type { CallHost } from "./call.ts";
 import type { ObservedCall } from "./observer.ts";
 
-type RefusalHost = Pick<CallHost, "observers" | "mapError">;
+type RefusalHost = Pick<CallHost, "observers" | "mapError" | "describeError">;
 
 const UNKNOWN = "unknown";
+const TEXT = "text/plain; charset=utf-8";
 
 /** Answers a request that is none of our calls, and has the observers hear of it as one. */
-export function refuse(exchange: Exchange, refusal: Refusal, { observers, mapError }: RefusalHost): void {
+export function refuse(
+  exchange: Exchange,
+  refusal: Refusal,
+  { observers, mapError, describeError }: RefusalHost,
+): void {
   const { entry, protocol, told, code } = refusal;
   const call: ObservedCall = {
     service: entry?.service.typeName ?? UNKNOWN,
@@ -28,24 +33,30 @@ export function refuse(exchange: Exchange, refusal: Refusal, { observers, mapErr
   const error = mapError(new ConnectError(told, code), call);
   observers.begin(call);
   try {
-    respond(exchange, refusal, error);
+    respond(exchange, refusal, error, describeError);
   } catch {
-    // No room to hold even so little: whoever has taken it all gets no answer.
-    exchange.cut();
+    // No room to hold even so little: the status has to say it all.
+    exchange.respond([...refusal.head]);
   }
   observers.end(call, error);
 }
 
 /** Each answer gets a head of its own: whoever sends it adds to it. */
-function respond(exchange: Exchange, { head, body, grpcMessage }: Refusal, error: ConnectError): void {
+function respond(
+  exchange: Exchange,
+  { head, body, grpcMessage }: Refusal,
+  error: ConnectError,
+  describeError: CallHost["describeError"],
+): void {
   if (grpcMessage !== undefined) {
     const status = new ConnectError(grpcMessage, error.code);
     status.details = error.details;
     const metadata = errorMetadata(error).flat();
     exchange.respond([...head, ...statusHeaders(status), ...metadata]);
-  } else if (body === undefined) {
-    exchange.respond([...head]);
   } else {
-    exchange.respond([...head, "content-type", "text/plain; charset=utf-8"], Buffer.from(`${body}\n`));
+    const described =
+      body === undefined ? describeError(error, Number(head[1])) : { contentType: TEXT, body: `${body}\n` };
+    const metadata = errorMetadata(error).flat();
+    exchange.respond([...head, "content-type", described.contentType, ...metadata], Buffer.from(described.body));
   }
 }

@@ -34,9 +34,12 @@ export interface CodecCall {
   holdExpanded(bytes: number): void;
 }
 
+/** `rest`: google.api.http, by an extension. */
+export type ProtocolName = "grpc" | "grpc-web" | "connect" | "rest";
+
 /** How calls of one protocol stand in HTTP. */
 export interface Codec {
-  readonly protocol: "grpc" | "grpc-web" | "connect";
+  readonly protocol: ProtocolName;
   /** The answer's content-type. */
   contentType(format: MessageFormat): string;
   /** The client's timeout in milliseconds, not clamped. @throws ConnectError INVALID_ARGUMENT */

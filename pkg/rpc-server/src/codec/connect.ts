@@ -2,11 +2,11 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import type { AnswerHead } from "../connection/exchange.ts";
 import type { CodecCall, UnaryCodec } from "./codec.ts";
-import { compress } from "./encoding/compression.ts";
 import { decodeCompressed } from "./encoding/decode-compressed.ts";
 import { appendMetadata } from "./encoding/metadata.ts";
 import { errorMetadata } from "./encoding/status.ts";
 import { parseConnectTimeout } from "./encoding/timeout.ts";
+import { sendBody, sendPlainBody } from "./plain-body.ts";
 
 /** Unary calls by POST. Source: connectrpc.com/docs/protocol, "Unary-Request", "Unary-Response". */
 export const connectCodec: UnaryCodec = {
@@ -34,7 +34,7 @@ export const connectCodec: UnaryCodec = {
 
   respond(call, message) {
     const bytes = call.format.encode(message);
-    return send(call, [":status", "200", "content-type", this.contentType(call.format)], bytes);
+    return sendBody(call, [":status", "200", "content-type", this.contentType(call.format)], bytes);
   },
 
   fail(call, error) {
@@ -42,30 +42,9 @@ export const connectCodec: UnaryCodec = {
     const body = errorJson(error, call);
     appendMetadata(call, head, errorMetadata(error));
     // Not compressed: it is short, and may be about the compression.
-    finish(call, head, body);
+    sendPlainBody(call, head, body);
   },
 };
-
-function send(call: CodecCall, head: AnswerHead, bytes: Uint8Array): void | Promise<void> {
-  if (bytes.length >= call.entry.compressMinBytes) {
-    head.push("vary", "accept-encoding");
-    const compression = call.entry.compressions.ofResponse(call.acceptedCompressions, call.requestCompression);
-    if (compression !== undefined) {
-      head.push("content-encoding", compression.name);
-      const compressed = compress(compression, bytes);
-      if (compressed instanceof Promise) return compressed.then((done) => finish(call, head, done));
-      return finish(call, head, compressed);
-    }
-  }
-  finish(call, head, bytes);
-}
-
-function finish(call: CodecCall, head: AnswerHead, body: Uint8Array): void {
-  appendMetadata(call, head, call.responseHeader);
-  appendMetadata(call, head, call.responseTrailer, "trailer-");
-  head.push("content-length", String(body.length));
-  call.exchange.respond(head, body);
-}
 
 function errorJson(error: ConnectError, { entry: { jsonOptions } }: CodecCall): Uint8Array {
   try {

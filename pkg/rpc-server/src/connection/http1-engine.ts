@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { CallHost } from "../call/call.ts";
 import { Connection, type ExchangeLimits, type ServerState } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { type HttpEngine, LINGER_MS } from "./http-engine.ts";
@@ -24,6 +26,7 @@ export function createHttp1Engine(
   limits: Http1Limits,
   state: ServerState,
   onExchange: (exchange: Exchange) => void,
+  describeError: CallHost["describeError"],
 ): HttpEngine {
   const connections = new Map<Socket, Connection<Http1Exchange>>();
   let isLeaving = false;
@@ -59,7 +62,7 @@ export function createHttp1Engine(
   server.on("clientError", (error, socket) => {
     const connection = connections.get(socket as Socket);
     if (hasBegunAnswer(connection)) socket.destroy();
-    else refuseBytes(error, socket);
+    else refuseBytes(error, socket, describeError);
   });
   // Without a listener Node cuts the connection and says nothing; with one, it no longer looks after the socket.
   server.on("connect", (_request, socket) => {
@@ -111,11 +114,36 @@ export function createHttp1Engine(
 }
 
 /** What Node's parser refuses, by its codes. Source: RFC 9110, 15.5.9; RFC 6585, 5; RFC 9112, 2.2. */
-const STATUS_LINES: Readonly<Record<string, string>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
-  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Content Too Large",
+const FAULTS: Readonly<Record<string, BytesFault>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    line: "408 Request Timeout",
+    told: "the request took too long",
+    code: Code.DeadlineExceeded,
+  },
+  HPE_HEADER_OVERFLOW: {
+    line: "431 Request Header Fields Too Large",
+    told: "the request's headers are too large",
+    code: Code.ResourceExhausted,
+  },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
+    line: "413 Content Too Large",
+    told: "the request's chunk extensions are too large",
+    code: Code.ResourceExhausted,
+  },
 };
+
+const BAD_REQUEST: BytesFault = {
+  line: "400 Bad Request",
+  told: "the request is not valid HTTP/1.1",
+  code: Code.InvalidArgument,
+};
+
+interface BytesFault {
+  /** Status and reason. */
+  readonly line: string;
+  readonly told: string;
+  readonly code: Code;
+}
 
 /** The end of a request line. Source: RFC 9112, 2.3. */
 const NAMES_VERSION = / [A-Z]+\/\S/;
@@ -124,12 +152,18 @@ const NAMES_VERSION = / [A-Z]+\/\S/;
  * Answers bytes that are no request, and ends the connection. What names no version of a protocol in its first line is ended
  * without a word: it may be anything, and an HTTP/2 client with a broken preface expects frames (RFC 9113, 3.4).
  */
-function refuseBytes(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex): void {
+function refuseBytes(
+  error: NodeJS.ErrnoException & { rawPacket?: Buffer },
+  socket: Duplex,
+  describeError: CallHost["describeError"],
+): void {
   const [firstLine] = error.rawPacket?.toString("latin1").split("\n", 1) ?? [];
   if (!socket.writable || (firstLine !== undefined && !NAMES_VERSION.test(firstLine))) {
     socket.destroy();
     return;
   }
-  const status = STATUS_LINES[error.code ?? ""] ?? "400 Bad Request";
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+  const { line, told, code } = FAULTS[error.code ?? ""] ?? BAD_REQUEST;
+  const { contentType, body } = describeError(new ConnectError(told, code), Number.parseInt(line, 10));
+  const head = `Connection: close\r\nContent-Type: ${contentType}\r\nContent-Length: ${Buffer.byteLength(body)}`;
+  socket.end(`HTTP/1.1 ${line}\r\n${head}\r\n\r\n${body}`, () => socket.destroy());
 }

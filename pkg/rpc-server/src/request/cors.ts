@@ -1,10 +1,10 @@
 import { cors } from "@connectrpc/connect";
 import type { Exchange } from "../connection/exchange.ts";
+import type { CorsNeeds } from "./protocol-extension.ts";
 
-/** What pages may send and see beyond the headers of the three protocols. */
-const ALLOWED_HEADERS = [...cors.allowedHeaders, "authorization", "x-request-id"].join(", ");
-const EXPOSED_HEADERS = [...cors.exposedHeaders, "x-request-id"].join(", ");
-const ALLOWED_METHODS = cors.allowedMethods.join(", ");
+/** What pages may send and see beyond the headers of the protocols. */
+const ALLOWED_HEADERS = [...cors.allowedHeaders, "authorization", "x-request-id"];
+const EXPOSED_HEADERS = [...cors.exposedHeaders, "x-request-id"];
 
 /** Two hours: Chromium's cap. */
 const MAX_AGE_SECONDS = "7200";
@@ -18,10 +18,13 @@ export type CorsPolicy = (exchange: Exchange) => boolean;
  * Lets pages of the given origins call, or of all with `["*"]`, without credentials. Others get no CORS headers, and so
  * the browser keeps the answer from them. Source: Fetch standard, CORS protocol.
  */
-export function createCorsPolicy(origins: readonly string[]): CorsPolicy {
+export function createCorsPolicy(origins: readonly string[], needs: readonly CorsNeeds[] = []): CorsPolicy {
   if (origins.length === 0) return () => false;
   const allowed = new Set(origins);
   const any = allowed.has("*");
+  const methods = list(cors.allowedMethods, ...needs.map((each) => each.methods));
+  const requestHeaders = list(ALLOWED_HEADERS, ...needs.map((each) => each.requestHeaders));
+  const responseHeaders = list(EXPOSED_HEADERS, ...needs.map((each) => each.responseHeaders));
 
   return (exchange) => {
     const origin = exchange.headers.lookup("origin");
@@ -30,7 +33,7 @@ export function createCorsPolicy(origins: readonly string[]): CorsPolicy {
     const allowOrigin = [...VARY, "access-control-allow-origin", any ? "*" : origin];
 
     if (exchange.method !== "OPTIONS" || exchange.headers.lookup("access-control-request-method") === null) {
-      exchange.commonHeaders = [...allowOrigin, "access-control-expose-headers", EXPOSED_HEADERS];
+      exchange.commonHeaders = [...allowOrigin, "access-control-expose-headers", responseHeaders];
       return false;
     }
     exchange.commonHeaders = allowOrigin;
@@ -38,12 +41,16 @@ export function createCorsPolicy(origins: readonly string[]): CorsPolicy {
       ":status",
       "204",
       "access-control-allow-methods",
-      ALLOWED_METHODS,
+      methods,
       "access-control-allow-headers",
-      ALLOWED_HEADERS,
+      requestHeaders,
       "access-control-max-age",
       MAX_AGE_SECONDS,
     ]);
     return true;
   };
+}
+
+function list(...names: readonly (readonly string[])[]): string {
+  return [...new Set(names.flat())].join(", ");
 }

@@ -13,7 +13,8 @@ type Fallback = (request: NodeRequest, response: NodeResponse) => void | Promise
 
 export interface RequestHandlerParts {
   readonly host: CallHost;
-  readonly resolve: Resolver;
+  /** Asked in turn. */
+  readonly resolvers: readonly Resolver[];
   readonly applyCors: CorsPolicy;
   readonly fallback: Fallback | undefined;
   readonly maxHeaders: number;
@@ -24,7 +25,15 @@ export interface RequestHandlerParts {
 
 /** Answers every request: bad ones and preflights by itself, calls by their methods, all else by the fallback. */
 export function createRequestHandler(parts: RequestHandlerParts): (exchange: Exchange) => void {
-  const { host, resolve, applyCors, fallback, maxHeaders, maxCalls, isStopping } = parts;
+  const { host, resolvers, applyCors, fallback, maxHeaders, maxCalls, isStopping } = parts;
+
+  function resolve(exchange: Exchange): ReturnType<Resolver> {
+    for (let i = 0; i < resolvers.length; i++) {
+      const resolved = (resolvers[i] as Resolver)(exchange);
+      if (resolved !== undefined) return resolved;
+    }
+    return undefined;
+  }
 
   function startCall(exchange: Exchange, resolution: Resolution): void {
     const isUnary = resolution.kind === "unary";
@@ -53,6 +62,7 @@ export function createRequestHandler(parts: RequestHandlerParts): (exchange: Exc
 
     const resolved = resolve(exchange);
     if (resolved?.kind === "refusal") return refuse(exchange, resolved, host);
+    if (resolved?.kind === "answer") return exchange.respond([...resolved.head]);
     if (exchange.headers.lookup("expect") !== null) exchange.sayContinue();
     if (resolved !== undefined) return startCall(exchange, resolved);
     if (fallback === undefined) return refuse(exchange, NOT_FOUND, host);
@@ -75,7 +85,7 @@ function findRefusal(exchange: Exchange, maxHeaders: number): Refusal | undefine
 }
 
 function refusal(status: number, told: string, code: Code): Refusal {
-  return { kind: "refusal", head: [":status", String(status)], body: told, told, code, protocol: "http" };
+  return { kind: "refusal", head: [":status", String(status)], told, code, protocol: "http" };
 }
 
 /** Connect clients take it for unimplemented. Source: Connect protocol, "HTTP to error code". */

@@ -1,6 +1,6 @@
 import { Code } from "@connectrpc/connect";
 import type { CallParts } from "../call/handled-call.ts";
-import type { StreamCodec, UnaryCodec } from "../codec/codec.ts";
+import type { ProtocolName, StreamCodec, UnaryCodec } from "../codec/codec.ts";
 import { connectCodec } from "../codec/connect.ts";
 import { connectGetCodec } from "../codec/connect-get.ts";
 import { connectStreamCodec } from "../codec/connect-stream.ts";
@@ -10,7 +10,7 @@ import { grpcWebCodec, grpcWebStreamCodec } from "../codec/grpc-web.ts";
 import type { AnswerHead, Exchange } from "../connection/exchange.ts";
 import type { MethodEntry } from "../method/method-entry.ts";
 
-type Protocol = UnaryCodec["protocol"];
+type Protocol = "grpc" | "grpc-web" | "connect";
 
 /** A call that can be served. */
 export type Resolution =
@@ -22,7 +22,7 @@ export interface Refusal {
   readonly kind: "refusal";
   /** Status and headers. */
   readonly head: AnswerHead;
-  /** For people. */
+  /** Text for people. Without it, the error is described as the server describes errors of HTTP itself. */
   readonly body?: string;
   /** In place of a body: the text of the gRPC status that is added to the headers (Trailers-Only). */
   readonly grpcMessage?: string;
@@ -30,12 +30,19 @@ export interface Refusal {
   readonly told: string;
   /** What it counts as. */
   readonly code: Code;
-  readonly protocol: Protocol | "http";
+  readonly protocol: ProtocolName | "http";
   readonly entry?: MethodEntry;
 }
 
+/** A request that is answered by headers alone, as preflights are: it counts as nothing. */
+export interface PlainAnswer {
+  readonly kind: "answer";
+  /** Status and headers. */
+  readonly head: AnswerHead;
+}
+
 /** Decides at the end of a request's headers what it is; undefined: nothing that is known here. */
-export type Resolver = (exchange: Exchange) => Resolution | Refusal | undefined;
+export type Resolver = (exchange: Exchange) => Resolution | Refusal | PlainAnswer | undefined;
 
 interface ContentType {
   /** Without parameters. */
@@ -101,7 +108,9 @@ const STREAM_CODECS: Readonly<Record<Protocol, StreamCodec>> = {
 };
 
 /** Finds the methods of connect-es services by path, content type and HTTP method. */
-export function createRpcResolver(entries: ReadonlyMap<string, MethodEntry>): Resolver {
+export function createRpcResolver(
+  entries: ReadonlyMap<string, MethodEntry>,
+): (exchange: Exchange) => Resolution | Refusal | undefined {
   return (exchange) => {
     const { target, method } = exchange;
     const query = target.indexOf("?");

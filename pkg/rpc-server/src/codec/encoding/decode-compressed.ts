@@ -12,11 +12,20 @@ export function decodeCompressed(
   compression: Compression,
   bytes: Uint8Array,
 ): Message | Promise<Message> {
-  const raw = decompress(compression, bytes, call.entry.readMaxBytes);
-  return raw instanceof Uint8Array ? decodeHeld(call, raw) : raw.then((expanded) => decodeHeld(call, expanded));
+  const raw = expandBody(call, compression, bytes);
+  return raw instanceof Uint8Array ? call.format.decode(raw) : raw.then((expanded) => call.format.decode(expanded));
 }
 
-function decodeHeld(call: CodecCall, raw: Uint8Array): Message {
-  call.holdExpanded(raw.length);
-  return call.format.decode(raw);
+/** The same for bytes that a codec reads by itself. */
+export function expandBody(
+  call: CodecCall,
+  compression: Compression,
+  bytes: Uint8Array,
+): Uint8Array | Promise<Uint8Array> {
+  const hold = (raw: Uint8Array) => {
+    call.holdExpanded(raw.length);
+    return raw;
+  };
+  const raw = decompress(compression, bytes, call.entry.readMaxBytes);
+  return raw instanceof Uint8Array ? hold(raw) : raw.then(hold);
 }

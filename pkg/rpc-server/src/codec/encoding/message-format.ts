@@ -93,8 +93,11 @@ function write(encode: () => Uint8Array, writeMaxBytes: number): Uint8Array {
   );
 }
 
-/** What is nested in unknown fields protobuf-es does not count, but JSON.parse builds: open brackets are counted first. */
-function assertDepth(text: string, maxDepth: number): void {
+/**
+ * What is nested in unknown fields protobuf-es does not count, but JSON.parse builds: open brackets are counted first.
+ * @throws ConnectError INVALID_ARGUMENT
+ */
+export function assertDepth(text: string, maxDepth: number): void {
   if (text.length <= maxDepth) return;
   let depth = 0;
   let isInString = false;

@@ -1,0 +1,12 @@
+import type { ConnectError } from "@connectrpc/connect";
+
+/** The body of an answer that tells an error. */
+export interface ErrorBody {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** Errors as text for people. */
+export function describeInText({ rawMessage }: ConnectError): ErrorBody {
+  return { contentType: "text/plain; charset=utf-8", body: `${rawMessage}\n` };
+}
