@@ -8,7 +8,7 @@ import { findConflicts, resolveVariable } from "./path-variable.ts";
 /** RFC 9110, 5.6.2 */
 const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/;
 
-/** No template's: what is written in its stead when a template is wrong, to check the rest of the rule. */
+/** In place of a template that is wrong, so that the rest of the rule is checked too. */
 const ROOT: PathTemplate = { segments: [], verb: undefined, variables: [] };
 
 /** The rule without its additional bindings; or all reasons why it is none. */
@@ -25,11 +25,9 @@ export function compileRule(rpc: DescMethod, rule: HttpRule): { binding: Binding
   };
   const { httpMethod, path } = attempt(() => patternOf(rule), { httpMethod: "", path: "/" });
   const template = attempt(() => parsePathTemplate(path), ROOT);
-  const variables = template.variables.map(({ fieldPath }) => {
-    const { fields, problem } = resolveVariable(rpc.input, fieldPath);
-    if (problem !== undefined) reasons.push(problem);
-    return fields;
-  });
+  const resolved = template.variables.map(({ fieldPath }) => resolveVariable(rpc.input, fieldPath));
+  reasons.push(...resolved.flatMap(({ problem }) => problem ?? []));
+  const variables = resolved.filter(({ problem }) => problem === undefined).map(({ fields }) => fields);
   const body = attempt(() => bodyOf(rpc, rule, httpMethod), undefined);
   const responseBody = attempt(() => topLevelField(rpc.output, rule.responseBody, "response_body"), undefined);
   reasons.push(...findConflicts(variables, body));

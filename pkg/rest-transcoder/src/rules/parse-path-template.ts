@@ -20,7 +20,7 @@ const IDENTIFIER = /[a-zA-Z_]\w*/y;
  * Parses what `google.api.HttpRule` calls a pattern: `/v1/{name=shelves/*}/books:search`.
  *
  * Literals and verbs may be percent-encoded, and are decoded. Beyond the grammar, `/` alone is a template: the root,
- * without segments (as in Envoy and grpc-gateway). Empty segments, so a slash at the end too, are refused.
+ * without segments. Empty segments, so a slash at the end too, are refused.
  *
  * @throws {TemplateError}
  */
@@ -49,7 +49,7 @@ function parseVariable(scanner: Scanner, segments: Segment[]): PathVariable {
     do segments.push(parseSegment(scanner, segments));
     while (scanner.take("/"));
   } else {
-    segments.push(afterDeepNothing(scanner, segments, { kind: "*" }));
+    segments.push(notAfterDeep(scanner, segments, { kind: "*" }));
   }
   scanner.expect("}");
   const end = segments.length;
@@ -59,14 +59,14 @@ function parseVariable(scanner: Scanner, segments: Segment[]): PathVariable {
 
 function parseSegment(scanner: Scanner, before: readonly Segment[]): Segment {
   const { offset } = scanner;
-  if (scanner.take("**")) return afterDeepNothing(scanner, before, { kind: "**" }, offset);
-  if (scanner.take("*")) return afterDeepNothing(scanner, before, { kind: "*" }, offset);
+  if (scanner.take("**")) return notAfterDeep(scanner, before, { kind: "**" }, offset);
+  if (scanner.take("*")) return notAfterDeep(scanner, before, { kind: "*" }, offset);
   if (scanner.startsWith("{")) throw new TemplateError("a variable within a variable", offset);
-  return afterDeepNothing(scanner, before, { kind: "literal", text: parseLiteral(scanner, "a segment") }, offset);
+  return notAfterDeep(scanner, before, { kind: "literal", text: parseLiteral(scanner, "a segment") }, offset);
 }
 
 /** Source: http.proto, "which must be the last part of the URL path except the Verb". */
-function afterDeepNothing(
+function notAfterDeep(
   scanner: Scanner,
   before: readonly Segment[],
   segment: Segment,
