@@ -27,7 +27,6 @@ export function decodeText(text: string): string | null {
 
 /** Segments with the slashes between them: `%2F` stays as it was sent, to be told from those. Source: http.proto. */
 export function decodeSegments(text: string): string {
-  if (!text.includes("%")) return text;
   return decodeBetween(text, "%2F", (part) => decodeBetween(part, "%2f", decodeURIComponent));
 }
 

@@ -2,7 +2,7 @@ import type { Binding } from "../rules/binding.ts";
 import { findClashes } from "../rules/binding-clash.ts";
 import { RuleError } from "../rules/rule-error.ts";
 import { decodeSegments, decodeText, findPathFault } from "./path-value.ts";
-import { growRouteTrees, type Route, type RouteNode, type Routes } from "./route-tree.ts";
+import { growRouteTrees, type Route, type RouteNode, type Routes, type VariableSlice } from "./route-tree.ts";
 
 export interface Match {
   readonly kind: "match";
@@ -62,12 +62,25 @@ export function createRouter(bindings: readonly Binding[]): Router {
 type Outcome = Match | WrongMethod | BadPath | undefined;
 
 function matchVerb(trees: ReadonlyMap<string, RouteNode>, httpMethod: string, path: string): Outcome {
-  const colon = path.lastIndexOf(":");
-  if (colon < 0 || path.includes("/", colon)) return undefined;
+  const colon = findVerbColon(path);
+  if (colon < 0) return undefined;
   const verb = decodeText(path.slice(colon + 1));
   // The tree of "" has the bindings without a verb: a colon at the end is no verb.
   return verb === null || verb === "" ? undefined : matchTree(trees.get(verb), httpMethod, path, colon);
 }
+
+/** The last in the last segment; -1: there is none. */
+function findVerbColon(path: string): number {
+  for (let index = path.length - 1; index > 0; index--) {
+    const character = path.charCodeAt(index);
+    if (character === COLON) return index;
+    if (character === SLASH) return -1;
+  }
+  return -1;
+}
+
+const SLASH = 0x2f;
+const COLON = 0x3a;
 
 function matchTree(tree: RouteNode | undefined, httpMethod: string, path: string, end: number): Outcome {
   if (tree === undefined) return undefined;
@@ -143,11 +156,17 @@ class RouteSearch {
     return { kind: "wrong-method", allow: [...this.#allow].sort() };
   }
 
+  /** Of a path without fault. */
   valuesOf({ slices }: Route): string[] {
-    return slices.map(({ start, end, isDeep, isMulti }) => {
-      const after = isDeep ? this.#end : (this.#starts[end] as number) - 1;
-      const text = this.#path.slice(this.#starts[start], after);
-      return isMulti ? decodeSegments(text) : decodeURIComponent(text);
-    });
+    const values: string[] = [];
+    for (const slice of slices) values.push(this.#valueOf(slice));
+    return values;
+  }
+
+  #valueOf({ start, end, isDeep, isMulti }: VariableSlice): string {
+    const after = isDeep ? this.#end : (this.#starts[end] as number) - 1;
+    const text = this.#path.slice(this.#starts[start], after);
+    if (!text.includes("%")) return text;
+    return isMulti ? decodeSegments(text) : decodeURIComponent(text);
   }
 }
