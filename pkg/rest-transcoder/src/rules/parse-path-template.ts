@@ -49,7 +49,8 @@ function parseVariable(scanner: Scanner, segments: Segment[]): PathVariable {
     do segments.push(parseSegment(scanner, segments));
     while (scanner.take("/"));
   } else {
-    segments.push(notAfterDeep(scanner, segments, { kind: "*" }));
+    refuseAfterDeep(segments, scanner.offset);
+    segments.push({ kind: "*" });
   }
   scanner.expect("}");
   const end = segments.length;
@@ -58,22 +59,16 @@ function parseVariable(scanner: Scanner, segments: Segment[]): PathVariable {
 }
 
 function parseSegment(scanner: Scanner, before: readonly Segment[]): Segment {
-  const { offset } = scanner;
-  if (scanner.take("**")) return notAfterDeep(scanner, before, { kind: "**" }, offset);
-  if (scanner.take("*")) return notAfterDeep(scanner, before, { kind: "*" }, offset);
-  if (scanner.startsWith("{")) throw new TemplateError("a variable within a variable", offset);
-  return notAfterDeep(scanner, before, { kind: "literal", text: parseLiteral(scanner, "a segment") }, offset);
+  refuseAfterDeep(before, scanner.offset);
+  if (scanner.take("**")) return { kind: "**" };
+  if (scanner.take("*")) return { kind: "*" };
+  if (scanner.startsWith("{")) throw new TemplateError("a variable within a variable", scanner.offset);
+  return { kind: "literal", text: parseLiteral(scanner, "a segment") };
 }
 
 /** Source: http.proto, "which must be the last part of the URL path except the Verb". */
-function notAfterDeep(
-  scanner: Scanner,
-  before: readonly Segment[],
-  segment: Segment,
-  offset = scanner.offset,
-): Segment {
+function refuseAfterDeep(before: readonly Segment[], offset: number): void {
   if (before.at(-1)?.kind === "**") throw new TemplateError('a segment after "**", which must be the last', offset);
-  return segment;
 }
 
 function parseLiteral(scanner: Scanner, expected: string): string {

@@ -21,14 +21,14 @@ function read(rules: Record<string, JsonValue | undefined>, serviceConfig?: stri
 
 /** Lines about `Call`, a rule of which is given, without its name. */
 function problems(rule: JsonValue): string[] {
-  return linesOf(() => read({ Call: rule }), RuleError).map((line) => line.replace("test.v1.TestService.Call: ", ""));
+  return linesOf(() => read({ Call: rule })).map((line) => line.replace("test.v1.TestService.Call: ", ""));
 }
 
-function linesOf(run: () => unknown, type: typeof RuleError): string[] {
+function linesOf(run: () => unknown): string[] {
   try {
     run();
   } catch (error) {
-    if (error instanceof type) return error.message.split("\n").slice(1);
+    if (error instanceof RuleError) return error.message.split("\n").slice(1);
     throw error;
   }
   return [];
@@ -147,7 +147,7 @@ describe("bindings that match exactly the same requests", () => {
     ["/v1/{id}:do", "/v1/*:d%6F"],
     ["/v1/{id=a/*}/**", "/v1/a/{id}/{number=**}"],
   ])("%s and %s are refused, and both RPCs named", (one, other) => {
-    const [line, ...more] = linesOf(() => read({ One: { get: one }, Other: { get: other } }), RuleError);
+    const [line, ...more] = linesOf(() => read({ One: { get: one }, Other: { get: other } }));
     expect(line).toMatch(
       /^test\.v1\.TestService\.Other: GET .+: matches the same requests as GET .+ of test\.v1\.TestService\.One$/,
     );
@@ -208,7 +208,7 @@ describe("a service config", () => {
     ["*", 3],
   ])("selects RPCs by %s", (selector, count) => {
     const rule = { selector, get: "/{id}" };
-    const clashes = linesOf(() => read(annotated, { http: { rules: [rule] } }), RuleError);
+    const clashes = linesOf(() => read(annotated, { http: { rules: [rule] } }));
     expect(clashes).toHaveLength(count - 1);
     const own = ["Get", "List", "Other"].map((name) => ({ selector: `test.v1.TestService.${name}`, get: `/${name}` }));
     expect(read(annotated, { http: { rules: [rule, ...own] } })).toEqual([
@@ -224,7 +224,7 @@ describe("a service config", () => {
 
   test("its rules are checked as annotations are", () => {
     const config = { http: { rules: [{ selector: "test.v1.TestService.Get", get: "/{x}" }] } };
-    expect(linesOf(() => read(annotated, config), RuleError)).toEqual([
+    expect(linesOf(() => read(annotated, config))).toEqual([
       'test.v1.TestService.Get: GET /{x}: the variable "x": test.v1.Request has no field "x"',
     ]);
   });
@@ -244,6 +244,6 @@ describe("a service config", () => {
     [{ http: { rules: [{ selector: "test.*.Get" }] } }, /the selector "test\.\*\.Get" selects no RPC/],
     [{ http: { rules: [{ selector: "other.*" }] } }, /the selector "other\.\*" selects no RPC/],
   ])("%j is refused", (config, reason) => {
-    expect(linesOf(() => read(annotated, config), RuleError)[0]).toMatch(reason);
+    expect(linesOf(() => read(annotated, config))[0]).toMatch(reason);
   });
 });
