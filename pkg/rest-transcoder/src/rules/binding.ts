@@ -14,3 +14,8 @@ export interface Binding {
   /** The field of the answer that is its body; undefined: all of it. */
   readonly responseBody: DescField | undefined;
 }
+
+/** `user.v1.UserService.GetUser`: as selectors of service configs have it. */
+export function rpcName(rpc: DescMethod): string {
+  return `${rpc.parent.typeName}.${rpc.name}`;
+}
