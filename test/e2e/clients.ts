@@ -64,6 +64,8 @@ export const clients: readonly Client[] = [
   })),
   { name: "curl, HTTP/1.1", tool: "curl", open: curl("--http1.1") },
   { name: "curl --http2-prior-knowledge", tool: "curl", open: curl("--http2-prior-knowledge") },
+  { name: "REST by fetch, HTTP/1.1", open: rest(byFetch) },
+  { name: "REST by curl --http2-prior-knowledge", tool: "curl", open: rest(byCurl) },
 ];
 
 /** Whether a program is installed. */
@@ -171,6 +173,58 @@ function curl(version: string): Client["open"] {
       const answer = JSON.parse(stdout);
       return "code" in answer ? answer : { body: answer };
     });
+}
+
+/** A request as a REST client makes it, and what it gets. */
+interface RestRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly body?: JsonObject;
+}
+type RestClient = (request: RestRequest) => Promise<JsonObject>;
+
+/** The calls by the paths of their google.api.http annotations. */
+function rest(send: RestClient): Client["open"] {
+  return (port) => ({
+    async call(method, request) {
+      const { path, ...parts } = restRequest(method, request);
+      const answer = await send({ ...parts, url: `http://127.0.0.1:${port}${path}` });
+      const { error } = answer as { error?: { status: string; message: string } };
+      if (error) return { code: error.status.toLowerCase(), message: error.message };
+      return { body: method === "DeleteUser" || method === "ListUsers" ? answer : { user: answer } };
+    },
+    close() {},
+  });
+}
+
+function restRequest(method: string, request: JsonObject): Omit<RestRequest, "url"> & { path: string } {
+  const { user, id, ...others } = request as { user?: JsonObject; id?: string } & Record<string, string>;
+  const parameters = new URLSearchParams(others);
+  const query = parameters.size > 0 ? `?${parameters}` : "";
+  switch (method) {
+    case "CreateUser":
+      return { method: "POST", path: `/v1/users${query}`, ...(user && { body: user }) };
+    case "ListUsers":
+      return { method: "GET", path: `/v1/users${query}` };
+    case "UpdateUser": {
+      const { id: userId, ...body } = user ?? {};
+      return { method: "PATCH", path: `/v1/users/${userId}${query}`, body };
+    }
+    default:
+      return { method: method === "GetUser" ? "GET" : "DELETE", path: `/v1/users/${id}${query}` };
+  }
+}
+
+async function byFetch({ method, url, body }: RestRequest): Promise<JsonObject> {
+  const init = body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+  const response = await fetch(url, { method, ...init });
+  return (await response.json()) as JsonObject;
+}
+
+async function byCurl({ method, url, body }: RestRequest): Promise<JsonObject> {
+  const data = body === undefined ? [] : ["--json", JSON.stringify(body)];
+  const options = ["--silent", "--http2-prior-knowledge", "--request", method, ...data];
+  return JSON.parse((await run("curl", [...options, url])).stdout);
 }
 
 function program(call: (method: string, request: string) => Promise<Outcome>): Caller {

@@ -1,0 +1,81 @@
+import type { Registry } from "@bufbuild/protobuf";
+import type { BindingOptions } from "./rules/read-bindings.ts";
+import type { RequestOptions } from "./request/request-reader.ts";
+import type { ErrorFormat } from "./response/error-body.ts";
+import type { ResponseOptions } from "./response/response-writer.ts";
+
+export interface RestOptions {
+  /**
+   * A `google.api.Service` config, YAML or JSON text or an object: its `http` rules replace the annotations of the methods that they select.
+   * Default: the annotations alone.
+   */
+  readonly serviceConfig?: string | object;
+
+  /** Whether query parameters that name no field are ignored. Default: they are refused, by name. */
+  readonly ignoreUnknownParameters?: boolean;
+  /** Whether fields of a JSON body that are not known are ignored. Default: they are refused, by name. */
+  readonly ignoreUnknownFields?: boolean;
+  /** How many parameters a query may have. More: 400. Default: 1000. */
+  readonly maxQueryPairs?: number;
+  /** How deep a body may be nested. Deeper: 400. Default: 100. */
+  readonly maxDepth?: number;
+
+  /** Whether fields that have their default value are written. Default: true. */
+  readonly alwaysEmitImplicit?: boolean;
+  /** Whether enums are written as numbers. Default: by name. */
+  readonly enumAsInteger?: boolean;
+  /** Whether 64-bit integers are written as numbers, of which JavaScript loses digits beyond 2^53. Default: as text. */
+  readonly int64AsNumbers?: boolean;
+  /** Whether fields are written by their names in the proto, `display_name`. Default: `displayName`. Both are read. */
+  readonly useProtoFieldName?: boolean;
+  /** The largest body of an answer, in bytes. Larger: 429. Default: 4 MiB. */
+  readonly writeMaxBytes?: number;
+
+  /**
+   * The name of the field that carries a resource's etag, which becomes the header ETag, and is set by If-Match; false: none.
+   * Default: `etag` (AIP-154).
+   */
+  readonly etagField?: string | false;
+  /** The body of errors: AIP-193's `{"error": …}`, or a plain google.rpc.Status. Default: `aip-193`. */
+  readonly errorFormat?: ErrorFormat;
+  /** The types that google.protobuf.Any may hold, and extensions. Default: none. */
+  readonly registry?: Registry;
+}
+
+/** What the parts are told. */
+export interface RestSettings {
+  readonly rules: Omit<BindingOptions, "methods">;
+  readonly request: RequestOptions;
+  readonly response: ResponseOptions;
+  readonly etagField: string | undefined;
+  readonly errorFormat: ErrorFormat;
+}
+
+const MIB = 1024 * 1024;
+
+export function withDefaults(options: RestOptions): RestSettings {
+  const { serviceConfig, registry, maxDepth = 100, writeMaxBytes = 4 * MIB, errorFormat = "aip-193" } = options;
+  const etagField = options.etagField === false ? undefined : (options.etagField ?? "etag");
+  return {
+    rules: serviceConfig === undefined ? {} : { serviceConfig },
+    request: {
+      ignoreUnknownParameters: options.ignoreUnknownParameters,
+      ignoreUnknownFields: options.ignoreUnknownFields,
+      maxQueryPairs: options.maxQueryPairs,
+      maxDepth,
+      registry,
+      etagField,
+    },
+    response: {
+      alwaysEmitImplicit: options.alwaysEmitImplicit,
+      enumAsInteger: options.enumAsInteger,
+      int64AsNumbers: options.int64AsNumbers,
+      useProtoFieldName: options.useProtoFieldName,
+      registry,
+      etagField,
+      writeMaxBytes,
+    },
+    etagField,
+    errorFormat,
+  };
+}

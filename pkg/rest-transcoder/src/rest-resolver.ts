@@ -1,0 +1,89 @@
+import { Code } from "@connectrpc/connect";
+import type { Exchange, MethodEntry, PlainAnswer, Refusal, Resolution, Resolver } from "@grpc-service-template/rpc-server/protocol";
+import { acceptsType } from "./metadata/accept.ts";
+import type { RestSettings } from "./options.ts";
+import { compileRequestReader, isJsonContentType, takesAnyContentType } from "./request/request-reader.ts";
+import { compileResponseWriter, sendsAnyContentType } from "./response/response-writer.ts";
+import { RestCodec, type Route } from "./rest-codec.ts";
+import { createRouter } from "./routing/router.ts";
+import type { Binding } from "./rules/binding.ts";
+import { readBindings } from "./rules/read-bindings.ts";
+
+/**
+ * Finds the methods of `entries` by their google.api.http rules.
+ * @throws RuleError naming every rule that is wrong
+ */
+export function createRestResolver(entries: readonly MethodEntry[], settings: RestSettings): Resolver {
+  const byMethod = new Map(entries.map((entry) => [entry.method, entry]));
+  const bindings = readBindings({ methods: byMethod.keys(), ...settings.rules });
+  const router = createRouter(bindings);
+  const routes = new Map(bindings.map((binding) => [binding, compileRoute(binding, entryOf(binding), settings)]));
+
+  function entryOf(binding: Binding): MethodEntry {
+    return byMethod.get(binding.rpc) as MethodEntry;
+  }
+
+  return (exchange) => {
+    const { target, method } = exchange;
+    const queryAt = target.indexOf("?");
+    const match = router.match(method, queryAt < 0 ? target : target.slice(0, queryAt));
+    if (match === undefined) return undefined;
+    if (match.kind === "bad-path") return refusal(400, Code.InvalidArgument, `the path ${match.reason}`);
+    if (match.kind === "wrong-method") return method === "OPTIONS" ? options(match.allow) : wrongMethod(match.allow);
+    const route = routes.get(match.binding) as Route;
+    return findRefusal(exchange, route) ?? resolve(route, match.values, queryAt < 0 ? "" : target.slice(queryAt + 1));
+  };
+}
+
+function compileRoute(binding: Binding, entry: MethodEntry, settings: RestSettings): Route {
+  return {
+    binding,
+    entry,
+    settings,
+    read: compileRequestReader(binding, settings.request),
+    write: compileResponseWriter(binding, settings.response),
+    takesAnyContentType: takesAnyContentType(binding),
+    sendsAnyContentType: sendsAnyContentType(binding),
+  };
+}
+
+function resolve(route: Route, values: readonly string[], query: string): Resolution {
+  const { entry } = route;
+  return { kind: "unary", entry, codec: new RestCodec(route, values, query), format: entry.formats.json };
+}
+
+/** What headers alone say that cannot be served. */
+function findRefusal({ headers }: Exchange, { binding, entry, takesAnyContentType, sendsAnyContentType }: Route): Refusal | undefined {
+  if (entry.kind !== "unary") {
+    return refusal(501, Code.Unimplemented, "streaming methods are not served as REST", [], entry);
+  }
+  if (binding.body !== undefined && !takesAnyContentType && !isJsonContentType(headers.lookup("content-type"))) {
+    const told = "the content type must be application/json in UTF-8";
+    return refusal(415, Code.InvalidArgument, told, ["accept-post", "application/json"], entry);
+  }
+  if (!(sendsAnyContentType || acceptsType(headers.lookup("accept"), "application/json"))) {
+    return refusal(406, Code.InvalidArgument, "the answer is application/json, which the request does not accept", [], entry);
+  }
+  return undefined;
+}
+
+/** Source: RFC 9110, 9.3.7. */
+function options(allow: readonly string[]): PlainAnswer {
+  return { kind: "answer", head: [":status", "204", "allow", [...allow, "OPTIONS"].join(", ")] };
+}
+
+function wrongMethod(allow: readonly string[]): Refusal {
+  const names = [...allow, "OPTIONS"].join(", ");
+  return refusal(405, Code.Unimplemented, `this path is called by ${allow.join(", ")}`, ["allow", names]);
+}
+
+function refusal(
+  status: number,
+  code: Code,
+  told: string,
+  headers: readonly string[] = [],
+  entry?: MethodEntry,
+): Refusal {
+  const head = [":status", String(status), ...headers];
+  return { kind: "refusal", head, told, code, protocol: "rest", ...(entry !== undefined && { entry }) };
+}
