@@ -46,6 +46,7 @@ export function findJsonViolations(desc: DescMessage, json: JsonValue, options: 
     if (field.fieldKind === "list" && Array.isArray(value)) {
       for (const [index, item] of value.entries()) visitMessage(message, item, `${path}[${index}]`);
     } else if (field.fieldKind === "map" && isObject(value)) {
+      visitLeaf(field, Object.fromEntries(Object.keys(value).map((key) => [key, {}])), path);
       for (const [key, item] of Object.entries(value)) visitMessage(message, item, `${path}[${printable(key)}]`);
     } else add(path, expectedOf(field));
   };
