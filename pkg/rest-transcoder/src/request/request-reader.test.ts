@@ -88,6 +88,42 @@ describe("any message", () => {
   );
 });
 
+test("a body is accepted when fromJsonString accepts it, and refused when it does not", () => {
+  const read = readerOf(KindsSchema, { body: "*" });
+  // Pieces of JSON in any order are seldom JSON; those in braces, which differ in little, often are.
+  const member = fc.constantFrom(
+    ...[
+      '"aString":"a"',
+      '"a_string" : null',
+      '"aBool":true',
+      '"oneString":""',
+      '"oneInt64":1',
+      '"one\\u0053tring":"x"',
+    ],
+    ...[
+      '"itself":{"aBool":true,"aBool":false}',
+      '"kinds":[{},{"anInt32":"1"}]',
+      '"byString":{"a":"b","\\u0061":"c"}',
+      "x",
+    ],
+    ...['"nope":{"a":{"b":[{"c":1}]}}', '"strings":["\\"aBool\\":1", ":"]', '"aDuration":"1sx"', '"itself" \n:{}'],
+  );
+  const body = fc.array(member, { maxLength: 4 }).map((members) => `{${members.join(",")}}`);
+  fc.assert(
+    fc.property(body, (text) => {
+      const outcomeOf = (parse: () => Message) => {
+        try {
+          return parse();
+        } catch {
+          return "refused";
+        }
+      };
+      expect(outcomeOf(() => read({ body: text }))).toEqual(outcomeOf(() => fromJsonString(KindsSchema, text)));
+    }),
+    RUNS,
+  );
+});
+
 /** Whether it is read, or refused as the client's mistake. */
 function isAnswered(read: () => Message): boolean {
   try {
