@@ -1,0 +1,87 @@
+import { type DescField, type DescMessage, fromJson, type JsonReadOptions, type JsonValue } from "@bufbuild/protobuf";
+import { hasCustomJsonRepresentation } from "@bufbuild/protobuf/wkt";
+import { printable, type Violation } from "./bad-request.ts";
+import { fieldsByName } from "./message-fields.ts";
+import { textTypeOf } from "./text-type.ts";
+
+/** The report is cut there anyway. */
+const ENOUGH = 100;
+
+/**
+ * What is wrong with JSON that protobuf-es did not take, by fields. It says one thing at a time, quotes values and knows no paths. Looks at
+ * each value once: only what is no message of ours is read again, alone.
+ */
+export function findJsonViolations(desc: DescMessage, json: JsonValue, options: Partial<JsonReadOptions>): Violation[] {
+  if (hasCustomJsonRepresentation(desc)) return [];
+  const violations: Violation[] = [];
+  const add = (field: string, description: string) => {
+    violations.push({ field, description });
+  };
+
+  const visitMessage = (message: DescMessage, value: JsonValue, path: string) => {
+    if (!isObject(value)) return add(path || message.typeName, "must be a JSON object");
+    const seen = new Set<DescField>();
+    const fields = fieldsByName(message);
+    for (const [name, member] of Object.entries(value)) {
+      if (violations.length >= ENOUGH) return;
+      const field = fields.get(name);
+      if (field === undefined) {
+        if (options.ignoreUnknownFields !== true && !isExtension(name))
+          add(join(path, printable(name)), "is no known field");
+      } else if (seen.has(field)) add(join(path, field.name), "is set twice, by each of its names");
+      else visitField(field, member, join(path, field.name));
+      if (field !== undefined) seen.add(field);
+    }
+    for (const { name, fields: members } of message.oneofs) {
+      const set = members.filter((field) => seen.has(field) && isSet(field, value));
+      if (set.length > 1) add(join(path, name), `can have only one of ${set.map((field) => field.name).join(" and ")}`);
+    }
+  };
+
+  const visitField = (field: DescField, value: JsonValue, path: string) => {
+    const { message } = field;
+    if (message === undefined || hasCustomJsonRepresentation(message) || value === null)
+      return visitLeaf(field, value, path);
+    if (field.fieldKind === "message") return visitMessage(message, value, path);
+    if (field.fieldKind === "list" && Array.isArray(value)) {
+      for (const [index, item] of value.entries()) visitMessage(message, item, `${path}[${index}]`);
+    } else if (field.fieldKind === "map" && isObject(value)) {
+      visitLeaf(field, Object.fromEntries(Object.keys(value).map((key) => [key, {}])), path);
+      for (const [key, item] of Object.entries(value)) visitMessage(message, item, `${path}[${printable(key)}]`);
+    } else add(path, expectedOf(field));
+  };
+
+  const visitLeaf = (field: DescField, value: JsonValue, path: string) => {
+    try {
+      fromJson(field.parent, { [field.jsonName]: value }, options);
+    } catch {
+      add(path, expectedOf(field));
+    }
+  };
+
+  visitMessage(desc, json, "");
+  return violations;
+}
+
+function join(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
+}
+
+function isObject(json: JsonValue): json is { [name: string]: JsonValue } {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
+}
+
+function isExtension(name: string): boolean {
+  return name.startsWith("[") && name.endsWith("]");
+}
+
+/** Null does not count for scalars in protobuf-es, and may for messages; two of which one is null are no reason to complain here. */
+function isSet({ name, jsonName }: DescField, json: { [name: string]: JsonValue }): boolean {
+  return (json[name] ?? json[jsonName] ?? null) !== null;
+}
+
+function expectedOf(field: DescField): string {
+  if (field.fieldKind === "list") return "must be a JSON array of the field's type";
+  if (field.fieldKind === "map") return "must be a JSON object with keys and values of the field's types";
+  return textTypeOf(field)?.expected ?? `must be the JSON form of ${field.message?.typeName}`;
+}
