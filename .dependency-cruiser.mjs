@@ -1,3 +1,5 @@
+/** What libraries export. */
+const LIBRARY_BORDER = "^pkg/[^/]+/src/(index|protocol)\\.ts$";
 const TEST = "\\.(test|contract|fixture)\\.ts$";
 
 /** What a layer of a service may import, besides itself, internal/pkg/errors and internal/pkg/call. */
@@ -81,17 +83,21 @@ export default {
     {
       name: "libraries-stand-alone",
       comment:
-        "A library under pkg/ can be published: it imports nothing of the template, nor another library's files.",
+        "A library under pkg/ can be published: it imports nothing of the template, and of another library what that exports.",
       severity: "error",
       from: { path: "^pkg/(?!api/)([^/]+)/" },
-      to: { path: "^(internal|cmd|scripts|test|pkg)/", pathNot: "^pkg/$1/" },
+      to: {
+        path: "^(internal|cmd|scripts|test|pkg)/",
+        // Messages of every kind, for tests of what reads and writes any.
+        pathNot: ["^pkg/$1/", LIBRARY_BORDER, "^pkg/rpc-server/test/(arbitrary-message|gen/kinds/v1/kinds_pb)\\.ts$"],
+      },
     },
     {
       name: "libraries-by-their-border",
       comment: "A library is used through its index, as if it came from the registry; its inner files may change.",
       severity: "error",
       from: { path: "^(cmd|internal|scripts)/", pathNot: TEST },
-      to: { path: "^pkg/(?!api/)[^/]+/", pathNot: "^pkg/[^/]+/src/index\\.ts$" },
+      to: { path: "^pkg/(?!api/)[^/]+/", pathNot: LIBRARY_BORDER },
     },
     {
       name: "main-only-calls",

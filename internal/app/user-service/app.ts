@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Health } from "@grpc-service-template/grpc-health";
 import { registerReflection } from "@grpc-service-template/grpc-reflection";
+import { createRestTranscoder } from "@grpc-service-template/rest-transcoder";
 import { createRpcServer } from "@grpc-service-template/rpc-server";
 import { type Runnable, settlesWithin, startDatabase } from "@grpc-service-template/service-lifecycle";
 import { Registry } from "prom-client";
@@ -93,6 +94,7 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
       createAccessLog(logger, { sampling: config.accessLogSampling }),
       createMetricsObserver(createRpcMetrics(registry)),
     ],
+    protocols: [createRestTranscoder()],
     mapError: (error, call) => withIdOfCall(withErrorInfo(error, SERVICE), call),
     // Probes and tools watch for as long as they like.
     timeouts: ({ parent }) =>

@@ -7,15 +7,16 @@ import {
   errorMetadata,
   expandBody,
   type MethodEntry,
+  parseGrpcTimeout,
   sendBody,
-  sendPlainBody,
   type UnaryCodec,
 } from "@grpc-service-template/rpc-server/protocol";
 import { readTimeoutMs } from "./metadata/timeout.ts";
 import type { RestSettings } from "./options.ts";
 import type { RequestReader } from "./request/request-reader.ts";
-import { writeErrorBody } from "./response/error-body.ts";
-import { applyIfMatch, ifMatchHits, ifNoneMatchHits, statusOfError } from "./response/etag.ts";
+import { statusOfError, writeErrorBody } from "./response/error-body.ts";
+import { ifMatchHits, ifNoneMatchHits } from "./response/etag.ts";
+import { type IfMatchWriter, refuseIfNoneMatch } from "./response/if-match.ts";
 import type { ResponseWriter } from "./response/response-writer.ts";
 import type { Binding } from "./rules/binding.ts";
 
@@ -24,7 +25,8 @@ export interface Route {
   readonly binding: Binding;
   readonly entry: MethodEntry;
   readonly settings: RestSettings;
-  readonly read: RequestReader;
+  readonly reader: RequestReader;
+  readonly writeIfMatch: IfMatchWriter;
   readonly write: ResponseWriter;
   /** Whether requests have a google.api.HttpBody. */
   readonly takesAnyContentType: boolean;
@@ -52,7 +54,7 @@ export class RestCodec implements UnaryCodec {
   }
 
   timeoutMs({ exchange }: CodecCall): number | undefined {
-    return readTimeoutMs(exchange.headers);
+    return readTimeoutMs(exchange.headers, parseGrpcTimeout);
   }
 
   begin(call: CodecCall): void {
@@ -103,11 +105,12 @@ export class RestCodec implements UnaryCodec {
   }
 
   #read({ exchange: { headers } }: CodecCall, body: Uint8Array): Message {
-    const { binding, read } = this.#route;
+    const { binding, reader, writeIfMatch } = this.#route;
     const contentType = headers.lookup("content-type");
-    const message = read({ values: this.#values, query: this.#query, body, contentType });
-    const ifMatch = headers.lookup("if-match");
-    if (ifMatch !== null && !isRead(binding)) applyIfMatch(binding, message, ifMatch);
+    const message = reader.read({ values: this.#values, query: this.#query, body, contentType });
+    if (isRead(binding)) return message;
+    writeIfMatch(message, headers.lookup("if-match"));
+    refuseIfNoneMatch(headers.lookup("if-none-match"));
     return message;
   }
 
@@ -135,11 +138,24 @@ export class RestCodec implements UnaryCodec {
     const head: AnswerHead = [":status", String(status), "content-type", contentType];
     appendMetadata(call, head, errorMetadata(error));
     // Not compressed: it is short, and may be about the compression. What the handler has set is about its answer.
-    sendPlainBody(withoutMetadata(call), head, Buffer.from(body));
+    head.push("content-length", String(Buffer.byteLength(body)));
+    call.exchange.respond(head, Buffer.from(body));
   }
 
   #mismatch(): ConnectError {
     this.#errorStatus = 412;
     return new ConnectError("the resource's etag is not the one in If-Match", Code.Aborted);
   }
+}
+
+/** GET, and HEAD, which is GET without the body. */
+function isRead({ httpMethod }: Binding): boolean {
+  return httpMethod === "GET" || httpMethod === "HEAD";
+}
+
+/** Source: RFC 9110, 15.4.5. */
+function notModified(call: CodecCall, etag: string): void {
+  const head: AnswerHead = [":status", "304", "etag", etag];
+  appendMetadata(call, head, call.responseHeader);
+  call.exchange.respond(head);
 }

@@ -2,7 +2,9 @@ import { Code } from "@connectrpc/connect";
 import type { Exchange, MethodEntry, PlainAnswer, Refusal, Resolution, Resolver } from "@grpc-service-template/rpc-server/protocol";
 import { acceptsType } from "./metadata/accept.ts";
 import type { RestSettings } from "./options.ts";
-import { compileRequestReader, isJsonContentType, takesAnyContentType } from "./request/request-reader.ts";
+import { isJsonContentType, takesAnyContentType } from "./request/content-type.ts";
+import { compileRequestReader } from "./request/request-reader.ts";
+import { compileIfMatch } from "./response/if-match.ts";
 import { compileResponseWriter, sendsAnyContentType } from "./response/response-writer.ts";
 import { RestCodec, type Route } from "./rest-codec.ts";
 import { createRouter } from "./routing/router.ts";
@@ -40,7 +42,8 @@ function compileRoute(binding: Binding, entry: MethodEntry, settings: RestSettin
     binding,
     entry,
     settings,
-    read: compileRequestReader(binding, settings.request),
+    reader: compileRequestReader(binding, settings.request),
+    writeIfMatch: compileIfMatch(binding, settings.etagField),
     write: compileResponseWriter(binding, settings.response),
     takesAnyContentType: takesAnyContentType(binding),
     sendsAnyContentType: sendsAnyContentType(binding),

@@ -1,7 +1,7 @@
 import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { assert } from "vitest";
-import { BadRequestSchema } from "../src/request/gen/google/rpc/error_details_pb.ts";
+import { BadRequestSchema } from "../src/gen/google/rpc/error_details_pb.ts";
 import { compileRequestReader, type RequestOptions } from "../src/request/request-reader.ts";
 import type { Binding } from "../src/rules/binding.ts";
 

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { BadRequestSchema } from "./gen/google/rpc/error_details_pb.ts";
+import { BadRequestSchema } from "../gen/google/rpc/error_details_pb.ts";
 
 /** What is wrong with a field or a parameter. Quotes no values, since errors end up in logs. */
 export interface Violation {
