@@ -17,7 +17,7 @@ export interface PathTemplate {
 }
 
 export type Segment =
-  | { readonly kind: "literal"; /** Decoded. */ readonly text: string }
+  | { readonly kind: "literal" /** Decoded. */; readonly text: string }
   | { readonly kind: "*" }
   | { readonly kind: "**" };
 

@@ -52,10 +52,10 @@ export function compileJsonWriter(desc: DescMessage, options: JsonWriterOptions 
 }
 
 /**
- * Compiles a writer for the value of one field of a message, without its name. There is always one: of a field that is not
- * set it is the default value that reading it gives (`0`, `"0"`, `""`, `false`, `[]`, `{}`, the first enum value's name). Messages that are not set are `{}`;
- * `[]` as google.protobuf.ListValue; null where an empty message has no JSON or would tell a value that nobody set: as
- * google.protobuf.Value, wrapper, Timestamp, Duration and FieldMask.
+ * Compiles a writer for the value of one field of a message, without its name. There is one of fields that are not set too:
+ * the default that reading them gives (`0`, `"0"`, `""`, `false`, `[]`, `{}`, the first enum value's name), and of messages
+ * `{}`, or `[]` as google.protobuf.ListValue. It is null where an empty message has no JSON, or one that tells what nobody
+ * has set: of google.protobuf.Value, wrappers, Timestamp, Duration and FieldMask.
  */
 export function compileFieldJsonWriter(field: DescField, options: JsonWriterOptions = {}): JsonWriter {
   const write = new Compiler(options).whole(field);
