@@ -1,65 +1,127 @@
 import {
-  type DescEnum,
+  type DescExtension,
   type DescField,
   type DescMessage,
+  getExtension,
   type JsonWriteOptions,
   type Message,
-  type MessageShape,
-  ScalarType,
+  type Registry,
   toJson,
-  toJsonString,
 } from "@bufbuild/protobuf";
-import { FeatureSet_FieldPresence, type Timestamp } from "@bufbuild/protobuf/wkt";
+import { scalarZeroValue } from "@bufbuild/protobuf/reflect";
+import {
+  type Any,
+  anyUnpack,
+  FeatureSet_FieldPresence,
+  hasCustomJsonRepresentation,
+  isWrapperDesc,
+  type ListValue,
+  type Struct,
+  type Timestamp,
+  type Value,
+} from "@bufbuild/protobuf/wkt";
 import { isDefault } from "./default-values.ts";
+import { enumWriter, quote, scalarWriter, type ValueWriter } from "./json-scalars.ts";
+import { writeJsonObject, writeListValue, writeStruct, writeValue } from "./json-struct.ts";
 import { formatTimestamp } from "./json-timestamp.ts";
+import { prettyJson } from "./pretty-json.ts";
 
 /** Writes messages of one type. Throws for what JSON cannot carry. */
 export type JsonWriter = (message: Message) => string;
 
-type ValueWriter = (value: unknown) => string;
+/** protobuf-es's options, and what it has none for. */
+export interface JsonWriterOptions extends Partial<Omit<JsonWriteOptions, "prettySpaces">> {
+  readonly prettySpaces?: number;
+  /**
+   * Writes 64-bit integers as numbers, with all their digits, where ProtoJSON has strings. JSON.parse of JavaScript
+   * clients, and others that read numbers as doubles, lose digits beyond 2^53. Keys of maps stay strings. Default: false.
+   */
+  readonly int64AsNumbers?: boolean;
+}
 
 /** Writes a field with its name, or nothing when it is not set. */
 type FieldWriter = (message: Record<string, unknown>) => string;
 
-type Options = Partial<Omit<JsonWriteOptions, "prettySpaces"> & { prettySpaces: number }>;
-
 /**
  * Compiles a writer for messages of a type, equal to protobuf-es's toJsonString but for the order of fields that have numbers as
  * names. It writes text where that one builds objects for JSON.stringify, and times without Date: a user of six fields
- * takes a third of the time. What is rare is left to protobuf-es.
+ * takes a third of the time.
  */
-export function compileJsonWriter(desc: DescMessage, options: Options = {}): JsonWriter {
-  if (options.prettySpaces) return (message) => toJsonString(desc, message, options);
-  return new Compiler(options).message(desc);
+export function compileJsonWriter(desc: DescMessage, options: JsonWriterOptions = {}): JsonWriter {
+  return pretty(new Compiler(options).message(desc), options.prettySpaces);
+}
+
+/**
+ * Compiles a writer for the value of one field of a message, without its name. There is one of fields that are not set too:
+ * the default that reading them gives (`0`, `"0"`, `""`, `false`, `[]`, `{}`, the first enum value's name), and of messages
+ * `{}`, or `[]` as google.protobuf.ListValue. It is null where an empty message has no JSON, or one that tells what nobody
+ * has set: of google.protobuf.Value, wrappers, Timestamp, Duration and FieldMask.
+ */
+export function compileFieldJsonWriter(field: DescField, options: JsonWriterOptions = {}): JsonWriter {
+  const write = new Compiler(options).whole(field);
+  const unset = unsetJson(field, write);
+  return pretty((message) => {
+    if (message.$typeName !== field.parent.typeName) {
+      throw new Error(`cannot use ${field} with message ${message.$typeName}`);
+    }
+    const value = setValue(field, message as Message & Record<string, unknown>);
+    return value === undefined ? unset : write(value);
+  }, options.prettySpaces);
 }
 
 class Compiler {
-  readonly #options: Options;
+  readonly #options: JsonWriterOptions;
+  readonly #registry: Registry | undefined;
+  readonly #int64AsNumbers: boolean;
   /** Messages may contain themselves. */
   readonly #compiled = new Map<DescMessage, JsonWriter>();
+  readonly #extensions = new Map<DescExtension, ValueWriter>();
 
-  constructor(options: Options) {
+  constructor(options: JsonWriterOptions) {
     this.#options = options;
+    this.#registry = options.registry;
+    this.#int64AsNumbers = options.int64AsNumbers ?? false;
   }
 
   message(desc: DescMessage): JsonWriter {
     const known = this.#compiled.get(desc);
     if (known !== undefined) return known;
-    if (!isCommon(desc)) return this.#rare(desc);
+    const special = this.#special(desc);
+    if (special === undefined) return this.#ordinary(desc);
+    const writer: JsonWriter = (message) =>
+      message.$typeName === desc.typeName ? special(message) : foreign(desc, message);
+    this.#compiled.set(desc, writer);
+    return writer;
+  }
 
+  /** The value of a field of any kind. */
+  whole(field: DescField): ValueWriter {
+    if (field.fieldKind === "list") {
+      const item = this.#value(field, field.listKind);
+      return (items) => `[${(items as readonly unknown[]).map((each) => item(each)).join(",")}]`;
+    }
+    if (field.fieldKind === "map") {
+      const value = this.#value(field, field.mapKind);
+      return (map) => {
+        const entries = Object.entries(map as Record<string, unknown>);
+        return `{${entries.map(([name, each]) => `${quote(name)}:${value(each)}`).join(",")}}`;
+      };
+    }
+    return this.#value(field, field.fieldKind);
+  }
+
+  #ordinary(desc: DescMessage): JsonWriter {
     const fields: FieldWriter[] = [];
-    const rare = this.#rare(desc);
-    const hasRegistry = this.#options.registry !== undefined;
+    const registry = this.#registry;
     const writer: JsonWriter = (message) => {
-      const isForeign = message.$typeName !== desc.typeName;
-      // Extensions stand among the unknown fields.
-      if (isForeign || (hasRegistry && message.$unknown !== undefined)) return rare(message);
+      if (message.$typeName !== desc.typeName) return foreign(desc, message);
       let text = "";
       for (let i = 0; i < fields.length; i++) {
         const field = (fields[i] as FieldWriter)(message as Message & Record<string, unknown>);
         if (field !== "") text = text === "" ? field : `${text},${field}`;
       }
-      return `{${text}}`;
+      if (registry === undefined || message.$unknown === undefined) return `{${text}}`;
+      return `{${[text, ...this.#writeExtensions(registry, desc, message)].filter((each) => each !== "").join(",")}}`;
     };
     this.#compiled.set(desc, writer);
     const sorted = desc.fields.toSorted((a, b) => a.number - b.number);
@@ -67,32 +129,25 @@ class Compiler {
     return writer;
   }
 
-  #rare(desc: DescMessage): JsonWriter {
-    return (message) => JSON.stringify(toJson(desc, message, this.#options));
-  }
-
   #field(field: DescField): FieldWriter {
     const { localName } = field;
     const { alwaysEmitImplicit = false, useProtoFieldName = false } = this.#options;
     const key = `${JSON.stringify(useProtoFieldName ? field.name : field.jsonName)}:`;
     const isEmitted = (isZero: boolean) => alwaysEmitImplicit || !isZero;
+    const write = this.whole(field);
 
     if (field.fieldKind === "list") {
-      const item = this.#value(field, field.listKind);
       return (message) => {
         const items = message[localName] as readonly unknown[];
-        return isEmitted(items.length === 0) ? `${key}[${items.map((each) => item(each)).join(",")}]` : "";
+        return isEmitted(items.length === 0) ? key + write(items) : "";
       };
     }
     if (field.fieldKind === "map") {
-      const value = this.#value(field, field.mapKind);
       return (message) => {
-        const entries = Object.entries(message[localName] as Record<string, unknown>);
-        if (!isEmitted(entries.length === 0)) return "";
-        return `${key}{${entries.map(([name, each]) => `${quote(name)}:${value(each)}`).join(",")}}`;
+        const map = message[localName] as Record<string, unknown>;
+        return isEmitted(Object.keys(map).length === 0) ? key + write(map) : "";
       };
     }
-    const write = this.#value(field, field.fieldKind);
     if (field.oneof !== undefined) {
       const { localName: oneofName } = field.oneof;
       return (message) => {
@@ -101,10 +156,13 @@ class Compiler {
       };
     }
     if (field.presence !== FeatureSet_FieldPresence.IMPLICIT) {
+      const isRequired = field.presence === FeatureSet_FieldPresence.LEGACY_REQUIRED;
       return (message) => {
         const value = message[localName];
         // Defaults of proto2 stand in the prototype.
-        return value !== undefined && Object.hasOwn(message, localName) ? key + write(value) : "";
+        if (value !== undefined && Object.hasOwn(message, localName)) return key + write(value);
+        if (isRequired) throw new Error(`cannot encode ${field} to JSON: required field not set`);
+        return "";
       };
     }
     const isZero = isDefault(field);
@@ -115,109 +173,124 @@ class Compiler {
   }
 
   #value(field: DescField, kind: "scalar" | "enum" | "message"): ValueWriter {
-    if (kind === "scalar") return scalarWriter(field, field.scalar as ScalarType);
-    if (kind === "enum") return this.#enum(field, field.enum as DescEnum);
-    const desc = field.message as DescMessage;
-    if (desc.typeName === TIMESTAMP) return timestampWriter(desc);
+    const { scalar, enum: enumeration, message: desc } = field;
+    if (kind === "scalar" && scalar !== undefined) return scalarWriter(field, scalar, this.#int64AsNumbers);
+    if (enumeration !== undefined) return enumWriter(field, enumeration, this.#options.enumAsInteger ?? false);
+    if (desc === undefined) throw new Error(`${field} is of no kind that is known`);
+    // Where protobuf-es keeps something else than the message.
+    if (desc.typeName === STRUCT && field.parent.typeName !== VALUE) return writeJsonObject;
+    if (isWrapperDesc(desc) && field.fieldKind === "message" && field.oneof === undefined) {
+      return this.#value(desc.fields[0], "scalar");
+    }
     return this.message(desc) as ValueWriter;
   }
 
-  #enum(field: DescField, { value: values }: DescEnum): ValueWriter {
-    const { enumAsInteger = false } = this.#options;
-    return (value) => {
-      if (typeof value !== "number") throw unwritable(field, value);
-      const name = enumAsInteger ? undefined : values[value]?.jsonName;
-      // A number that this version of the enum does not know stays one.
-      return name === undefined ? number(value) : `"${name}"`;
+  /** Types that have a JSON of their own. */
+  #special(desc: DescMessage): JsonWriter | undefined {
+    switch (desc.typeName) {
+      case TIMESTAMP:
+        return (message) => writeTimestamp(desc, message as Timestamp);
+      case DURATION:
+      case FIELD_MASK:
+        return (message) => JSON.stringify(toJson(desc, message));
+      case STRUCT:
+        return (message) => writeStruct(message as Struct);
+      case VALUE:
+        return (message) => writeValue(message as Value);
+      case LIST_VALUE:
+        return (message) => writeListValue(message as ListValue);
+      case ANY:
+        return (message) => this.#writeAny(message as Any);
+    }
+    if (!isWrapperDesc(desc)) return undefined;
+    const write = this.#value(desc.fields[0], "scalar");
+    const zero = scalarZeroValue(desc.fields[0].scalar, false);
+    return (message) => {
+      const { value = zero } = message as Message & { value?: unknown };
+      return write(value);
     };
+  }
+
+  /** Source: google/protobuf/any.proto, "JSON". Types are looked up when they come: registries may be large. */
+  #writeAny(any: Any): string {
+    if (any.typeUrl === "") return "{}";
+    const message = this.#registry === undefined ? undefined : anyUnpack(any, this.#registry);
+    const desc = message === undefined ? undefined : this.#registry?.getMessage(message.$typeName);
+    if (message === undefined || desc === undefined) {
+      throw new Error("cannot encode google.protobuf.Any to JSON: its type is not in the registry");
+    }
+    const json = this.message(desc)(message);
+    const type = `"@type":${quote(any.typeUrl)}`;
+    if (hasCustomJsonRepresentation(desc)) return `{"value":${json},${type}}`;
+    return json === "{}" ? `{${type}}` : `${json.slice(0, -1)},${type}}`;
+  }
+
+  /** Those that the registry knows; they stand among the unknown fields, each maybe several times. */
+  #writeExtensions(registry: Registry, desc: DescMessage, message: Message): string[] {
+    const numbers = new Set(message.$unknown?.map(({ no }) => no));
+    const extensions = [...numbers].map((no) => registry.getExtensionFor(desc, no));
+    return extensions.filter((each) => each !== undefined).map((each) => this.#extension(each)(message));
+  }
+
+  #extension(extension: DescExtension): ValueWriter {
+    const known = this.#extensions.get(extension);
+    if (known !== undefined) return known;
+    const field = { ...extension, kind: "field", parent: extension.extendee, localName: extension.typeName };
+    const write = this.whole(field as unknown as DescField);
+    const { alwaysEmitImplicit = false } = this.#options;
+    const writer: ValueWriter = (message) => {
+      const value: unknown = getExtension(message as Message, extension);
+      const isEmpty = Array.isArray(value) && value.length === 0;
+      return isEmpty && !alwaysEmitImplicit ? "" : `${quote(extension.jsonName)}:${write(value)}`;
+    };
+    this.#extensions.set(extension, writer);
+    return writer;
   }
 }
 
 const TIMESTAMP = "google.protobuf.Timestamp";
+const DURATION = "google.protobuf.Duration";
+const FIELD_MASK = "google.protobuf.FieldMask";
+const STRUCT = "google.protobuf.Struct";
+const VALUE = "google.protobuf.Value";
+const LIST_VALUE = "google.protobuf.ListValue";
+const ANY = "google.protobuf.Any";
 
-/** The well-known types whose fields hold messages of theirs, where wrappers and Struct are stored as something else. */
-const PLAIN_WELL_KNOWN: ReadonlySet<string> = new Set([
-  TIMESTAMP,
-  "google.protobuf.Duration",
-  "google.protobuf.FieldMask",
-  "google.protobuf.Empty",
-]);
-
-const WELL_KNOWN = /^google\.protobuf\.[A-Z]/;
-
-/** Whether all fields of a message are of kinds that are written here. */
-function isCommon({ typeName, fields }: DescMessage): boolean {
-  if (WELL_KNOWN.test(typeName)) return false;
-  return fields.every(
-    ({ message, enum: enumeration, presence }) =>
-      presence !== FeatureSet_FieldPresence.LEGACY_REQUIRED &&
-      enumeration?.typeName !== "google.protobuf.NullValue" &&
-      (message === undefined || !WELL_KNOWN.test(message.typeName) || PLAIN_WELL_KNOWN.has(message.typeName)),
-  );
+/** Of another type than the field's: protobuf-es says what is wrong. */
+function foreign(desc: DescMessage, message: Message): string {
+  return JSON.stringify(toJson(desc, message));
 }
 
-function timestampWriter(desc: DescMessage): ValueWriter {
-  return (value) => {
-    const { seconds, nanos, $typeName } = value as MessageShape<DescMessage> & Timestamp;
-    const text = $typeName === TIMESTAMP ? formatTimestamp(Number(seconds), nanos) : undefined;
-    // It says what is wrong.
-    return text === undefined ? JSON.stringify(toJson(desc, value as Message)) : `"${text}"`;
-  };
+function writeTimestamp(desc: DescMessage, timestamp: Timestamp): string {
+  const text = formatTimestamp(Number(timestamp.seconds), timestamp.nanos);
+  // It says what is wrong.
+  return text === undefined ? JSON.stringify(toJson(desc, timestamp)) : `"${text}"`;
 }
 
-function scalarWriter(field: DescField, scalar: ScalarType): ValueWriter {
-  switch (scalar) {
-    case ScalarType.STRING:
-      return (value) => {
-        if (typeof value !== "string") throw unwritable(field, value);
-        return quote(value);
-      };
-    case ScalarType.BOOL:
-      return (value) => {
-        if (typeof value !== "boolean") throw unwritable(field, value);
-        return value ? "true" : "false";
-      };
-    case ScalarType.BYTES:
-      return (value) => {
-        if (!(value instanceof Uint8Array)) throw unwritable(field, value);
-        return `"${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64")}"`;
-      };
-    case ScalarType.FLOAT:
-    case ScalarType.DOUBLE:
-      return (value) => {
-        if (typeof value !== "number") throw unwritable(field, value);
-        return Number.isFinite(value) ? number(value) : `"${value}"`;
-      };
-    case ScalarType.INT64:
-    case ScalarType.UINT64:
-    case ScalarType.SINT64:
-    case ScalarType.FIXED64:
-    case ScalarType.SFIXED64:
-      return (value) => {
-        if (typeof value === "bigint" || Number.isInteger(value)) return `"${value}"`;
-        if (typeof value === "string") return quote(value);
-        throw unwritable(field, value);
-      };
-    default:
-      return (value) => {
-        if (typeof value !== "number") throw unwritable(field, value);
-        return number(value);
-      };
+/** What a field is set to. */
+function setValue({ localName, oneof }: DescField, message: Record<string, unknown>): unknown {
+  if (oneof === undefined) return Object.hasOwn(message, localName) ? message[localName] : undefined;
+  const chosen = message[oneof.localName] as { case?: string; value?: unknown };
+  return chosen.case === localName ? chosen.value : undefined;
+}
+
+function unsetJson(field: DescField, write: ValueWriter): string {
+  switch (field.fieldKind) {
+    case "list":
+      return "[]";
+    case "map":
+      return "{}";
+    case "enum":
+      return write(field.getDefaultValue() ?? field.enum.values[0]?.number);
+    case "scalar":
+      return write(field.getDefaultValue() ?? scalarZeroValue(field.scalar, false));
   }
+  const { message } = field;
+  if (message.typeName === LIST_VALUE) return "[]";
+  const isObject = message.typeName === STRUCT || message.typeName === ANY || !hasCustomJsonRepresentation(message);
+  return isObject ? "{}" : "null";
 }
 
-function unwritable(field: DescField, value: unknown): Error {
-  return new Error(`cannot encode ${field} to JSON: it holds a ${typeof value}`);
-}
-
-/** As JSON.stringify: what is no number in JSON is null. */
-function number(value: number): string {
-  return Number.isFinite(value) ? String(value === 0 ? 0 : value) : "null";
-}
-
-/** All but what JSON must escape, and surrogates, halves of which it should. Source: RFC 8259, 7 and 8.2. */
-const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
-
-function quote(text: string): string {
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+function pretty(write: JsonWriter, spaces = 0): JsonWriter {
+  return spaces === 0 ? write : (message) => prettyJson(write(message), spaces);
 }

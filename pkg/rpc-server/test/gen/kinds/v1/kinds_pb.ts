@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Any, BoolValue, Duration, Empty, FieldMask, NullValue, Timestamp, Value } from "@bufbuild/protobuf/wkt";
+import type { Any, BoolValue, Duration, Empty, FieldMask, FloatValue, ListValue, NullValue, StringValue, Timestamp, UInt64Value, Value } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -12,7 +12,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file kinds/v1/kinds.proto.
  */
 export const file_kinds_v1_kinds: GenFile = /*@__PURE__*/
-  fileDesc("ChRraW5kcy92MS9raW5kcy5wcm90bxIIa2luZHMudjEisg0KBUtpbmRzEhAKCGFfZG91YmxlGAEgASgBEg8KB2FfZmxvYXQYAiABKAISEAoIYW5faW50MzIYAyABKAUSEAoIYW5faW50NjQYBCABKAMSEAoIYV91aW50MzIYBSABKA0SEAoIYV91aW50NjQYBiABKAQSEAoIYV9zaW50MzIYByABKBESEAoIYV9zaW50NjQYCCABKBISEQoJYV9maXhlZDMyGAkgASgHEhEKCWFfZml4ZWQ2NBgKIAEoBhISCgphX3NmaXhlZDMyGAsgASgPEhIKCmFfc2ZpeGVkNjQYDCABKBASDgoGYV9ib29sGA0gASgIEhAKCGFfc3RyaW5nGA4gASgJEhIKCnNvbWVfYnl0ZXMYDyABKAwSIgoIYV9jb2xvdXIYECABKA4yEC5raW5kcy52MS5Db2xvdXISGAoMYV90ZXh0X2ludDY0GBEgASgDQgIwARIYCgttYXliZV9pbnQzMhgUIAEoBUgBiAEBEhkKDG1heWJlX3N0cmluZxgVIAEoCUgCiAEBEisKDG1heWJlX2NvbG91chgWIAEoDjIQLmtpbmRzLnYxLkNvbG91ckgDiAEBEhgKC21heWJlX2J5dGVzGBcgASgMSASIAQESHwoGaXRzZWxmGB4gASgLMg8ua2luZHMudjEuS2luZHMSKgoGYV90aW1lGB8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgphX2R1cmF0aW9uGCAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKBmFfbWFzaxghIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSKAoIYW5fZW1wdHkYIiABKAsyFi5nb29nbGUucHJvdG9idWYuRW1wdHkSDgoGaW50MzJzGCggAygFEhMKB3NpbnQ2NHMYKSADKBJCAhAAEg8KB3N0cmluZ3MYKiADKAkSIQoHY29sb3VycxgrIAMoDjIQLmtpbmRzLnYxLkNvbG91chIeCgVraW5kcxgsIAMoCzIPLmtpbmRzLnYxLktpbmRzEikKBXRpbWVzGC0gAygLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdkb3VibGVzGC4gAygBEjAKCWJ5X3N0cmluZxgyIAMoCzIdLmtpbmRzLnYxLktpbmRzLkJ5U3RyaW5nRW50cnkSLgoIYnlfaW50MzIYMyADKAsyHC5raW5kcy52MS5LaW5kcy5CeUludDMyRW50cnkSMAoJYnlfdWludDY0GDQgAygLMh0ua2luZHMudjEuS2luZHMuQnlVaW50NjRFbnRyeRIsCgdieV9ib29sGDUgAygLMhsua2luZHMudjEuS2luZHMuQnlCb29sRW50cnkSNAoLYnlfc2ZpeGVkNjQYNiADKAsyHy5raW5kcy52MS5LaW5kcy5CeVNmaXhlZDY0RW50cnkSFAoKb25lX3N0cmluZxg8IAEoCUgAEhMKCW9uZV9pbnQ2NBg9IAEoA0gAEiQKCW9uZV9raW5kcxg+IAEoCzIPLmtpbmRzLnYxLktpbmRzSAASLgoIb25lX3RpbWUYPyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAASJgoKb25lX2NvbG91chhAIAEoDjIQLmtpbmRzLnYxLkNvbG91ckgAEhoKB3JlbmFtZWQYRiABKAlSCV9fcHJvdG9fXxIcCgRyYXJlGEcgASgLMg4ua2luZHMudjEuUmFyZRovCg1CeVN0cmluZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaPwoMQnlJbnQzMkVudHJ5EgsKA2tleRgBIAEoBRIeCgV2YWx1ZRgCIAEoCzIPLmtpbmRzLnYxLktpbmRzOgI4ARovCg1CeVVpbnQ2NEVudHJ5EgsKA2tleRgBIAEoBBINCgV2YWx1ZRgCIAEoDDoCOAEaPwoLQnlCb29sRW50cnkSCwoDa2V5GAEgASgIEh8KBXZhbHVlGAIgASgOMhAua2luZHMudjEuQ29sb3VyOgI4ARpNCg9CeVNmaXhlZDY0RW50cnkSCwoDa2V5GAEgASgQEikKBXZhbHVlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDoCOAFCBQoDb25lQg4KDF9tYXliZV9pbnQzMkIPCg1fbWF5YmVfc3RyaW5nQg8KDV9tYXliZV9jb2xvdXJCDgoMX21heWJlX2J5dGVzIugCCgRSYXJlEjQKDmFfc3RyaW5nX3ZhbHVlGAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlN0cmluZ1ZhbHVlEjMKDmFuX2ludDY0X3ZhbHVlGAIgASgLMhsuZ29vZ2xlLnByb3RvYnVmLkludDY0VmFsdWUSKQoIYV9zdHJ1Y3QYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EicKB2FfdmFsdWUYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSJAoGYW5fYW55GAUgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIqCgZhX251bGwYBiABKA4yGi5nb29nbGUucHJvdG9idWYuTnVsbFZhbHVlEi8KC2Jvb2xfdmFsdWVzGAcgAygLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIeCgVraW5kcxgIIAEoCzIPLmtpbmRzLnYxLktpbmRzKmAKBkNvbG91chIWChJDT0xPVVJfVU5TUEVDSUZJRUQQABIOCgpDT0xPVVJfUkVEEAESEAoMQ09MT1VSX0dSRUVOEAISHAoPQ09MT1VSX05FR0FUSVZFEP///////////wFiBnByb3RvMw", [file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_protobuf_wrappers]);
+  fileDesc("ChRraW5kcy92MS9raW5kcy5wcm90bxIIa2luZHMudjEisg0KBUtpbmRzEhAKCGFfZG91YmxlGAEgASgBEg8KB2FfZmxvYXQYAiABKAISEAoIYW5faW50MzIYAyABKAUSEAoIYW5faW50NjQYBCABKAMSEAoIYV91aW50MzIYBSABKA0SEAoIYV91aW50NjQYBiABKAQSEAoIYV9zaW50MzIYByABKBESEAoIYV9zaW50NjQYCCABKBISEQoJYV9maXhlZDMyGAkgASgHEhEKCWFfZml4ZWQ2NBgKIAEoBhISCgphX3NmaXhlZDMyGAsgASgPEhIKCmFfc2ZpeGVkNjQYDCABKBASDgoGYV9ib29sGA0gASgIEhAKCGFfc3RyaW5nGA4gASgJEhIKCnNvbWVfYnl0ZXMYDyABKAwSIgoIYV9jb2xvdXIYECABKA4yEC5raW5kcy52MS5Db2xvdXISGAoMYV90ZXh0X2ludDY0GBEgASgDQgIwARIYCgttYXliZV9pbnQzMhgUIAEoBUgBiAEBEhkKDG1heWJlX3N0cmluZxgVIAEoCUgCiAEBEisKDG1heWJlX2NvbG91chgWIAEoDjIQLmtpbmRzLnYxLkNvbG91ckgDiAEBEhgKC21heWJlX2J5dGVzGBcgASgMSASIAQESHwoGaXRzZWxmGB4gASgLMg8ua2luZHMudjEuS2luZHMSKgoGYV90aW1lGB8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgphX2R1cmF0aW9uGCAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEioKBmFfbWFzaxghIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSKAoIYW5fZW1wdHkYIiABKAsyFi5nb29nbGUucHJvdG9idWYuRW1wdHkSDgoGaW50MzJzGCggAygFEhMKB3NpbnQ2NHMYKSADKBJCAhAAEg8KB3N0cmluZ3MYKiADKAkSIQoHY29sb3VycxgrIAMoDjIQLmtpbmRzLnYxLkNvbG91chIeCgVraW5kcxgsIAMoCzIPLmtpbmRzLnYxLktpbmRzEikKBXRpbWVzGC0gAygLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdkb3VibGVzGC4gAygBEjAKCWJ5X3N0cmluZxgyIAMoCzIdLmtpbmRzLnYxLktpbmRzLkJ5U3RyaW5nRW50cnkSLgoIYnlfaW50MzIYMyADKAsyHC5raW5kcy52MS5LaW5kcy5CeUludDMyRW50cnkSMAoJYnlfdWludDY0GDQgAygLMh0ua2luZHMudjEuS2luZHMuQnlVaW50NjRFbnRyeRIsCgdieV9ib29sGDUgAygLMhsua2luZHMudjEuS2luZHMuQnlCb29sRW50cnkSNAoLYnlfc2ZpeGVkNjQYNiADKAsyHy5raW5kcy52MS5LaW5kcy5CeVNmaXhlZDY0RW50cnkSFAoKb25lX3N0cmluZxg8IAEoCUgAEhMKCW9uZV9pbnQ2NBg9IAEoA0gAEiQKCW9uZV9raW5kcxg+IAEoCzIPLmtpbmRzLnYxLktpbmRzSAASLgoIb25lX3RpbWUYPyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wSAASJgoKb25lX2NvbG91chhAIAEoDjIQLmtpbmRzLnYxLkNvbG91ckgAEhoKB3JlbmFtZWQYRiABKAlSCV9fcHJvdG9fXxIcCgRyYXJlGEcgASgLMg4ua2luZHMudjEuUmFyZRovCg1CeVN0cmluZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaPwoMQnlJbnQzMkVudHJ5EgsKA2tleRgBIAEoBRIeCgV2YWx1ZRgCIAEoCzIPLmtpbmRzLnYxLktpbmRzOgI4ARovCg1CeVVpbnQ2NEVudHJ5EgsKA2tleRgBIAEoBBINCgV2YWx1ZRgCIAEoDDoCOAEaPwoLQnlCb29sRW50cnkSCwoDa2V5GAEgASgIEh8KBXZhbHVlGAIgASgOMhAua2luZHMudjEuQ29sb3VyOgI4ARpNCg9CeVNmaXhlZDY0RW50cnkSCwoDa2V5GAEgASgQEikKBXZhbHVlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDoCOAFCBQoDb25lQg4KDF9tYXliZV9pbnQzMkIPCg1fbWF5YmVfc3RyaW5nQg8KDV9tYXliZV9jb2xvdXJCDgoMX21heWJlX2J5dGVzIs4ICgRSYXJlEjQKDmFfc3RyaW5nX3ZhbHVlGAEgASgLMhwuZ29vZ2xlLnByb3RvYnVmLlN0cmluZ1ZhbHVlEjMKDmFuX2ludDY0X3ZhbHVlGAIgASgLMhsuZ29vZ2xlLnByb3RvYnVmLkludDY0VmFsdWUSKQoIYV9zdHJ1Y3QYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EicKB2FfdmFsdWUYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSJAoGYW5fYW55GAUgASgLMhQuZ29vZ2xlLnByb3RvYnVmLkFueRIqCgZhX251bGwYBiABKA4yGi5nb29nbGUucHJvdG9idWYuTnVsbFZhbHVlEi8KC2Jvb2xfdmFsdWVzGAcgAygLMhouZ29vZ2xlLnByb3RvYnVmLkJvb2xWYWx1ZRIeCgVraW5kcxgIIAEoCzIPLmtpbmRzLnYxLktpbmRzEioKBmFfbGlzdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5MaXN0VmFsdWUSMgoNYV9ieXRlc192YWx1ZRgKIAEoCzIbLmdvb2dsZS5wcm90b2J1Zi5CeXRlc1ZhbHVlEjQKDmFfZG91YmxlX3ZhbHVlGAsgASgLMhwuZ29vZ2xlLnByb3RvYnVmLkRvdWJsZVZhbHVlEjMKDXVpbnQ2NF92YWx1ZXMYDCADKAsyHC5nb29nbGUucHJvdG9idWYuVUludDY0VmFsdWUSIgoEYW55cxgNIAMoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSKgoGdmFsdWVzGA4gAygLMhoua2luZHMudjEuUmFyZS5WYWx1ZXNFbnRyeRI1CgxmbG9hdF92YWx1ZXMYDyADKAsyHy5raW5kcy52MS5SYXJlLkZsb2F0VmFsdWVzRW50cnkSKQoFbnVsbHMYECADKA4yGi5nb29nbGUucHJvdG9idWYuTnVsbFZhbHVlEjgKEG9uZV9zdHJpbmdfdmFsdWUYFCABKAsyHC5nb29nbGUucHJvdG9idWYuU3RyaW5nVmFsdWVIABIrCglvbmVfdmFsdWUYFSABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWVIABIuCghvbmVfbnVsbBgWIAEoDjIaLmdvb2dsZS5wcm90b2J1Zi5OdWxsVmFsdWVIABIxCgxvbmVfZHVyYXRpb24YFyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IABpFCgtWYWx1ZXNFbnRyeRILCgNrZXkYASABKAkSJQoFdmFsdWUYAiABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWU6AjgBGk8KEEZsb2F0VmFsdWVzRW50cnkSCwoDa2V5GAEgASgDEioKBXZhbHVlGAIgASgLMhsuZ29vZ2xlLnByb3RvYnVmLkZsb2F0VmFsdWU6AjgBQgUKA29uZSpgCgZDb2xvdXISFgoSQ09MT1VSX1VOU1BFQ0lGSUVEEAASDgoKQ09MT1VSX1JFRBABEhAKDENPTE9VUl9HUkVFThACEhwKD0NPTE9VUl9ORUdBVElWRRD///////////8BYgZwcm90bzM", [file_google_protobuf_any, file_google_protobuf_duration, file_google_protobuf_empty, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_google_protobuf_wrappers]);
 
 /**
  * Fields of every kind that is written by compiled writers. For tests only.
@@ -278,7 +278,7 @@ export const KindsSchema: GenMessage<Kinds> = /*@__PURE__*/
   messageDesc(file_kinds_v1_kinds, 0);
 
 /**
- * What is left to protobuf-es.
+ * Messages that have a form of their own in JSON, or in protobuf-es.
  *
  * @generated from message kinds.v1.Rare
  */
@@ -322,6 +322,75 @@ export type Rare = Message<"kinds.v1.Rare"> & {
    * @generated from field: kinds.v1.Kinds kinds = 8;
    */
   kinds?: Kinds | undefined;
+
+  /**
+   * @generated from field: google.protobuf.ListValue a_list = 9;
+   */
+  aList?: ListValue | undefined;
+
+  /**
+   * @generated from field: google.protobuf.BytesValue a_bytes_value = 10;
+   */
+  aBytesValue?: Uint8Array | undefined;
+
+  /**
+   * @generated from field: google.protobuf.DoubleValue a_double_value = 11;
+   */
+  aDoubleValue?: number | undefined;
+
+  /**
+   * @generated from field: repeated google.protobuf.UInt64Value uint64_values = 12;
+   */
+  uint64Values: UInt64Value[];
+
+  /**
+   * @generated from field: repeated google.protobuf.Any anys = 13;
+   */
+  anys: Any[];
+
+  /**
+   * @generated from field: map<string, google.protobuf.Value> values = 14;
+   */
+  values: { [key: string]: Value };
+
+  /**
+   * @generated from field: map<int64, google.protobuf.FloatValue> float_values = 15;
+   */
+  floatValues: { [key: string]: FloatValue };
+
+  /**
+   * @generated from field: repeated google.protobuf.NullValue nulls = 16;
+   */
+  nulls: NullValue[];
+
+  /**
+   * @generated from oneof kinds.v1.Rare.one
+   */
+  one: {
+    /**
+     * @generated from field: google.protobuf.StringValue one_string_value = 20;
+     */
+    value: StringValue;
+    case: "oneStringValue";
+  } | {
+    /**
+     * @generated from field: google.protobuf.Value one_value = 21;
+     */
+    value: Value;
+    case: "oneValue";
+  } | {
+    /**
+     * @generated from field: google.protobuf.NullValue one_null = 22;
+     */
+    value: NullValue;
+    case: "oneNull";
+  } | {
+    /**
+     * @generated from field: google.protobuf.Duration one_duration = 23;
+     */
+    value: Duration;
+    case: "oneDuration";
+  } | { case: undefined; value?: undefined };
 };
 
 /**

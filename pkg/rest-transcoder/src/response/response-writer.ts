@@ -1,0 +1,123 @@
+import { create, type DescField, type DescMessage, type Message, type Registry } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+// Internal to rpc-server until its subpath `./protocol` has them.
+import { compileFieldJsonWriter, compileJsonWriter } from "../../../rpc-server/src/codec/encoding/json-writer.ts";
+import { type HttpBody, HttpBodySchema } from "../gen/google/api/httpbody_pb.ts";
+import type { Binding } from "../rules/binding.ts";
+import { findEtagField, formatEtag, readEtag } from "./etag.ts";
+
+export interface ResponseOptions {
+  /**
+   * Writes fields that have their default value, lists and maps that are empty included; messages and `optional` fields
+   * that are not set are left out. Default: true, since clients without the proto expect every field.
+   */
+  readonly alwaysEmitImplicit?: boolean;
+  /** Writes enum values as numbers. Default: false, their names. */
+  readonly enumAsInteger?: boolean;
+  /** Writes 64-bit integers as numbers; JavaScript clients lose digits beyond 2^53. Default: false, strings. */
+  readonly int64AsNumbers?: boolean;
+  /** Writes `display_name` for `displayName`. Default: false. */
+  readonly useProtoFieldName?: boolean;
+  /** Knows the types in google.protobuf.Any and extensions. Default: none; an Any is an error then. */
+  readonly registry?: Registry;
+  /** The field that an answer's `ETag` is taken from. Default: `etag`; undefined: there are no ETags. */
+  readonly etagField?: string | undefined;
+  /** The most that a body may be long. */
+  readonly writeMaxBytes: number;
+}
+
+export interface ResponseBody {
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  /** As the header `ETag` has it. */
+  readonly etag?: string;
+}
+
+/** @throws ConnectError INTERNAL when the answer cannot be written, RESOURCE_EXHAUSTED above writeMaxBytes */
+export type ResponseWriter = (message: Message) => ResponseBody;
+
+/**
+ * Compiles how a method's answers become the bodies of HTTP responses.
+ * Source: google/api/http.proto, `response_body`; google/api/httpbody.proto.
+ */
+export function compileResponseWriter(binding: Binding, options: ResponseOptions): ResponseWriter {
+  const { rpc, responseBody } = binding;
+  const desc = responseBody === undefined ? rpc.output : messageOf(responseBody);
+  const select = compileSelect(responseBody);
+  const write = desc?.typeName === HttpBodySchema.typeName ? compileRaw(select) : compileJson(binding, options);
+  const etagField = desc && findEtagField(desc, "etagField" in options ? options.etagField : "etag");
+
+  return (message) => {
+    const written = encode(() => write(message), options.writeMaxBytes);
+    const holder = etagField && select(message);
+    const etag = etagField && holder && readEtag(holder, etagField);
+    return etag === undefined ? written : { ...written, etag: formatEtag(etag) };
+  };
+}
+
+/** The message that is the body; undefined when it is not set. */
+type Select = (message: Message) => Message | undefined;
+
+function compileSelect(field: DescField | undefined): Select {
+  if (field === undefined) return (message) => message;
+  const { localName, oneof } = field;
+  if (oneof === undefined) return (message) => (message as Message & Record<string, Message | undefined>)[localName];
+  return (message) => {
+    const chosen = (message as Message & Record<string, unknown>)[oneof.localName] as {
+      case?: string;
+      value?: Message;
+    };
+    return chosen.case === localName ? chosen.value : undefined;
+  };
+}
+
+function messageOf({ fieldKind, message }: DescField): DescMessage | undefined {
+  return fieldKind === "message" ? message : undefined;
+}
+
+function compileJson({ rpc, responseBody }: Binding, options: ResponseOptions): ResponseWriter {
+  const {
+    alwaysEmitImplicit = true,
+    enumAsInteger = false,
+    int64AsNumbers = false,
+    useProtoFieldName = false,
+  } = options;
+  const jsonOptions = {
+    alwaysEmitImplicit,
+    enumAsInteger,
+    int64AsNumbers,
+    useProtoFieldName,
+    ...(options.registry && { registry: options.registry }),
+  };
+  const write =
+    responseBody === undefined
+      ? compileJsonWriter(rpc.output, jsonOptions)
+      : compileFieldJsonWriter(responseBody, jsonOptions);
+  return (message) => ({ contentType: "application/json", body: Buffer.from(write(message), "utf8") });
+}
+
+const EMPTY = create(HttpBodySchema);
+const OCTETS = "application/octet-stream";
+
+/** After the type, anything that HTTP carries and nobody reads differently: ASCII. Source: RFC 9110, 5.5 and 8.3.1. */
+const MEDIA_TYPE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+\/[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[\t ]*;[\t\x20-\x7e]*)?$/;
+
+function compileRaw(select: Select): ResponseWriter {
+  return (message) => {
+    const { contentType, data } = (select(message) ?? EMPTY) as HttpBody;
+    if (!(data instanceof Uint8Array)) throw new Error("google.api.HttpBody without data");
+    return { contentType: MEDIA_TYPE.test(contentType) ? contentType : OCTETS, body: data };
+  };
+}
+
+function encode(write: () => ResponseBody, writeMaxBytes: number): ResponseBody {
+  let written: ResponseBody;
+  try {
+    written = write();
+  } catch (error) {
+    throw new ConnectError("the answer cannot be encoded", Code.Internal, undefined, undefined, error);
+  }
+  const { length } = written.body;
+  if (length <= writeMaxBytes) return written;
+  throw new ConnectError(`the answer is ${length} bytes long; the limit is ${writeMaxBytes}`, Code.ResourceExhausted);
+}
