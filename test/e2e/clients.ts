@@ -216,7 +216,8 @@ function restRequest(method: string, request: JsonObject): Omit<RestRequest, "ur
 }
 
 async function byFetch({ method, url, body }: RestRequest): Promise<JsonObject> {
-  const init = body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+  const init =
+    body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
   const response = await fetch(url, { method, ...init });
   return (await response.json()) as JsonObject;
 }

@@ -1,10 +1,11 @@
 import type { Registry } from "@bufbuild/protobuf";
-import type { BindingOptions } from "./rules/read-bindings.ts";
+import { createHeaderPolicy, type HeaderPolicy, type HeaderPolicyOptions } from "./metadata/header-policy.ts";
 import type { RequestOptions } from "./request/request-reader.ts";
 import type { ErrorFormat } from "./response/error-body.ts";
 import type { ResponseOptions } from "./response/response-writer.ts";
+import type { BindingOptions } from "./rules/read-bindings.ts";
 
-export interface RestOptions {
+export interface RestOptions extends HeaderPolicyOptions {
   /**
    * A `google.api.Service` config, YAML or JSON text or an object: its `http` rules replace the annotations of the methods that they select.
    * Default: the annotations alone.
@@ -47,6 +48,8 @@ export interface RestSettings {
   readonly rules: Omit<BindingOptions, "methods">;
   readonly request: RequestOptions;
   readonly response: ResponseOptions;
+  readonly headers: HeaderPolicy;
+  readonly registry: Registry | undefined;
   readonly etagField: string | undefined;
   readonly errorFormat: ErrorFormat;
 }
@@ -75,6 +78,8 @@ export function withDefaults(options: RestOptions): RestSettings {
       etagField,
       writeMaxBytes,
     },
+    headers: createHeaderPolicy(options),
+    registry,
     etagField,
     errorFormat,
   };

@@ -4,6 +4,7 @@ import {
   type AnswerHead,
   appendMetadata,
   type CodecCall,
+  type Compression,
   errorMetadata,
   expandBody,
   type MethodEntry,
@@ -40,6 +41,10 @@ export class RestCodec implements UnaryCodec {
   readonly #route: Route;
   readonly #values: readonly string[];
   readonly #query: string;
+  /** Headers that the codec needs; handlers may not see them. */
+  #contentType: string | null = null;
+  #ifMatch: string | null = null;
+  #ifNoneMatch: string | null = null;
   /** Where HTTP has a status of its own for an error: 412, 413, 415. */
   #errorStatus: number | undefined;
 
@@ -59,13 +64,20 @@ export class RestCodec implements UnaryCodec {
 
   begin(call: CodecCall): void {
     const { headers } = call.exchange;
+    this.#contentType = headers.lookup("content-type");
+    this.#ifMatch = headers.lookup("if-match");
+    this.#ifNoneMatch = headers.lookup("if-none-match");
     call.acceptedCompressions = headers.lookup("accept-encoding") ?? "identity";
     const announcedBytes = Number(headers.lookup("content-length"));
     if (announcedBytes > this.maxBodyBytes(call)) throw this.overflow(call);
     const encoding = headers.lookup("content-encoding");
-    if (encoding === null) return;
+    if (encoding !== null) call.requestCompression = this.#compressionOf(call, encoding);
+    this.#route.settings.headers.hideRequestHeaders?.(headers);
+  }
+
+  #compressionOf({ entry }: CodecCall, encoding: string): CodecCall["requestCompression"] {
     try {
-      call.requestCompression = call.entry.compressions.ofRequest(encoding, "accept-encoding");
+      return entry.compressions.ofRequest(encoding, "accept-encoding");
     } catch (error) {
       // Source: RFC 9110, 15.5.16.
       this.#errorStatus = 415;
@@ -89,57 +101,59 @@ export class RestCodec implements UnaryCodec {
   }
 
   decode(call: CodecCall, body: Buffer): Message | Promise<Message> {
-    if (call.requestCompression === undefined || body.length === 0) return this.#read(call, body);
-    return this.#expand(call, body);
+    if (call.requestCompression === undefined || body.length === 0) return this.#read(body);
+    return this.#expand(call, call.requestCompression, body);
   }
 
-  async #expand(call: CodecCall, body: Buffer): Promise<Message> {
+  async #expand(call: CodecCall, compression: Compression, body: Buffer): Promise<Message> {
+    let expanded: Uint8Array;
     try {
-      return this.#read(call, await expandBody(call, call.requestCompression as NonNullable<typeof call.requestCompression>, body));
+      expanded = await expandBody(call, compression, body);
     } catch (error) {
       const isTooLarge = error instanceof ConnectError && error.code === Code.ResourceExhausted;
       // With details it is about all calls, and worth another try.
       if (isTooLarge && error.details.length === 0) this.#errorStatus = 413;
       throw error;
     }
+    return this.#read(expanded);
   }
 
-  #read({ exchange: { headers } }: CodecCall, body: Uint8Array): Message {
+  #read(body: Uint8Array): Message {
     const { binding, reader, writeIfMatch } = this.#route;
-    const contentType = headers.lookup("content-type");
-    const message = reader.read({ values: this.#values, query: this.#query, body, contentType });
+    const parts = { values: this.#values, query: this.#query, body, contentType: this.#contentType };
+    const message = reader.read(parts);
     if (isRead(binding)) return message;
-    writeIfMatch(message, headers.lookup("if-match"));
-    refuseIfNoneMatch(headers.lookup("if-none-match"));
+    writeIfMatch(message, this.#ifMatch);
+    refuseIfNoneMatch(this.#ifNoneMatch);
     return message;
   }
 
   respond(call: CodecCall, message: Message): void | Promise<void> {
-    const { binding, write } = this.#route;
-    const { headers } = call.exchange;
+    const { binding, write, sendsAnyContentType, settings } = this.#route;
     const { contentType, body, etag } = write(message);
-    if (etag === undefined) return sendBody(call, [":status", "200", "content-type", contentType], body);
+    settings.headers.hideMetadata?.(call);
+    const head: AnswerHead = [":status", "200", "content-type", contentType];
+    // What a client has uploaded must not become a page of ours. Source: Fetch standard, X-Content-Type-Options.
+    if (sendsAnyContentType) head.push("x-content-type-options", "nosniff");
+    if (etag === undefined) return sendBody(call, head, body);
 
-    if (isRead(binding)) {
-      // Source: RFC 9110, 13.2.2.
-      const ifMatch = headers.lookup("if-match");
-      if (ifMatch !== null && !ifMatchHits(ifMatch, etag)) throw this.#mismatch();
-      const ifNoneMatch = headers.lookup("if-none-match");
-      if (ifNoneMatch !== null && ifNoneMatchHits(ifNoneMatch, etag)) return notModified(call, etag);
-    }
-    return sendBody(call, [":status", "200", "content-type", contentType, "etag", etag], body);
+    call.responseHeader.delete("etag");
+    // Source: RFC 9110, 13.2.2.
+    if (isRead(binding) && this.#ifMatch !== null && !ifMatchHits(this.#ifMatch, etag)) throw this.#mismatch();
+    if (isRead(binding) && ifNoneMatchHits(this.#ifNoneMatch, etag)) return notModified(call, etag);
+    head.push("etag", etag);
+    return sendBody(call, head, body);
   }
 
   fail(call: CodecCall, error: ConnectError): void {
     const { settings } = this.#route;
-    const hadIfMatch = call.exchange.headers.lookup("if-match") !== null;
-    const status = this.#errorStatus ?? statusOfError(error, hadIfMatch);
-    const { contentType, body } = writeErrorBody(error, status, settings.errorFormat);
+    const status = this.#errorStatus ?? statusOfError(error, this.#ifMatch !== null);
+    const { contentType, body } = writeErrorBody(error, status, settings.errorFormat, settings.registry);
     const head: AnswerHead = [":status", String(status), "content-type", contentType];
     appendMetadata(call, head, errorMetadata(error));
     // Not compressed: it is short, and may be about the compression. What the handler has set is about its answer.
-    head.push("content-length", String(Buffer.byteLength(body)));
-    call.exchange.respond(head, Buffer.from(body));
+    head.push("content-length", String(body.length));
+    call.exchange.respond(head, body);
   }
 
   #mismatch(): ConnectError {

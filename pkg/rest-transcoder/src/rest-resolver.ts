@@ -1,5 +1,12 @@
 import { Code } from "@connectrpc/connect";
-import type { Exchange, MethodEntry, PlainAnswer, Refusal, Resolution, Resolver } from "@grpc-service-template/rpc-server/protocol";
+import type {
+  Exchange,
+  MethodEntry,
+  PlainAnswer,
+  Refusal,
+  Resolution,
+  Resolver,
+} from "@grpc-service-template/rpc-server/protocol";
 import { acceptsType } from "./metadata/accept.ts";
 import type { RestSettings } from "./options.ts";
 import { isJsonContentType, takesAnyContentType } from "./request/content-type.ts";
@@ -56,7 +63,10 @@ function resolve(route: Route, values: readonly string[], query: string): Resolu
 }
 
 /** What headers alone say that cannot be served. */
-function findRefusal({ headers }: Exchange, { binding, entry, takesAnyContentType, sendsAnyContentType }: Route): Refusal | undefined {
+function findRefusal(
+  { headers }: Exchange,
+  { binding, entry, takesAnyContentType, sendsAnyContentType }: Route,
+): Refusal | undefined {
   if (entry.kind !== "unary") {
     return refusal(501, Code.Unimplemented, "streaming methods are not served as REST", [], entry);
   }
@@ -65,7 +75,13 @@ function findRefusal({ headers }: Exchange, { binding, entry, takesAnyContentTyp
     return refusal(415, Code.InvalidArgument, told, ["accept-post", "application/json"], entry);
   }
   if (!(sendsAnyContentType || acceptsType(headers.lookup("accept"), "application/json"))) {
-    return refusal(406, Code.InvalidArgument, "the answer is application/json, which the request does not accept", [], entry);
+    return refusal(
+      406,
+      Code.InvalidArgument,
+      "the answer is application/json, which the request does not accept",
+      [],
+      entry,
+    );
   }
   return undefined;
 }

@@ -1,15 +1,15 @@
 import { type DescField, type DescMessage, type JsonValue, type Message, toJson } from "@bufbuild/protobuf";
 import { isReflectMessage, type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { isWrapperDesc } from "@bufbuild/protobuf/wkt";
 
-const LEAVES = new Set(
-  ["Timestamp", "Duration", "FieldMask", "StringValue", "Int64Value"].map((name) => `google.protobuf.${name}`),
-);
-const NEVER = new Set(["Struct", "Value", "Any"].map((name) => `google.protobuf.${name}`));
+const isLeaf = (desc: DescMessage) =>
+  isWrapperDesc(desc) || /^google\.protobuf\.(Timestamp|Duration|FieldMask)$/.test(desc.typeName);
+const isNever = (desc: DescMessage) => /^google\.protobuf\.(Struct|Value|ListValue|Any)$/.test(desc.typeName);
 
 /** Whether parameters can set it. */
 export function isPrintable({ fieldKind, message }: DescField): boolean {
   if (fieldKind === "map" || (fieldKind === "list" && message !== undefined)) return false;
-  return message === undefined || !NEVER.has(message.typeName);
+  return message === undefined || !isNever(message);
 }
 
 /** What parameters can set of a message, as parameters: slow, and written without a look at the reader. */
@@ -24,7 +24,7 @@ function pairsOf(message: ReflectMessage, prefix: string, nameOf: (field: DescFi
     if (!message.isSet(field)) return [];
     const name = `${prefix}${nameOf(field)}`;
     const value: unknown = message.get(field);
-    if (isReflectMessage(value) && !LEAVES.has(value.desc.typeName)) return pairsOf(value, `${name}.`, nameOf);
+    if (isReflectMessage(value) && !isLeaf(value.desc)) return pairsOf(value, `${name}.`, nameOf);
     return texts(field, message).map((text) => [name, text]);
   });
 }

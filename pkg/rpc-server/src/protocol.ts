@@ -4,7 +4,7 @@ export type { ErrorBody } from "./call/error-body.ts";
 export type { Codec, CodecCall, CodecMethod, UnaryCodec } from "./codec/codec.ts";
 export { type Compression, compressions } from "./codec/encoding/compression.ts";
 export { expandBody } from "./codec/encoding/decode-compressed.ts";
-export { compileJsonWriter, type JsonWriter } from "./codec/encoding/json-writer.ts";
+export { compileFieldJsonWriter, compileJsonWriter, type JsonWriterOptions } from "./codec/encoding/json-writer.ts";
 export { assertDepth } from "./codec/encoding/message-format.ts";
 export { appendMetadata } from "./codec/encoding/metadata.ts";
 export { errorMetadata } from "./codec/encoding/status.ts";

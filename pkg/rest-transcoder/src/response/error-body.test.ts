@@ -3,7 +3,7 @@ import { AnySchema, DurationSchema, TimestampSchema } from "@bufbuild/protobuf/w
 import { Code, ConnectError } from "@connectrpc/connect";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ErrorInfoSchema } from "../request/gen/google/rpc/error_details_pb.ts";
+import { ErrorInfoSchema } from "../gen/google/rpc/error_details_pb.ts";
 import { type ErrorFormat, httpStatusOf, statusOfError, writeErrorBody } from "./error-body.ts";
 
 const parameters = { numRuns: Number(process.env.FUZZ_RUNS ?? 300), seed: 20261121 };

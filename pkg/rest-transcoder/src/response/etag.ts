@@ -66,6 +66,16 @@ export function readIfNoneMatch(header: string | null): Condition | undefined {
   return header === null ? undefined : parseCondition(header);
 }
 
+/**
+ * Whether a GET may be answered: any tag is the answer's, compared strongly. Source: RFC 9110, 13.1.1.
+ * @throws ConnectError INVALID_ARGUMENT as readIfMatch
+ */
+export function ifMatchHits(header: string, etag: string): boolean {
+  const condition = readIfMatch(header);
+  if (condition === "*" || condition === undefined) return true;
+  return condition.some(({ isWeak, opaque }) => !isWeak && etag === `"${opaque}"`);
+}
+
 /** Whether a GET is answered by 304, without a body: any tag is the answer's, compared weakly. Source: RFC 9110, 13.1.2. */
 export function ifNoneMatchHits(header: string | null, etag: string | undefined): boolean {
   if (etag === undefined) return false;

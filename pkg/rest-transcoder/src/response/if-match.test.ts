@@ -2,7 +2,7 @@ import { create, type DescField, type DescMessage, type Message } from "@bufbuil
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { KindsSchema } from "../../../rpc-server/test/gen/kinds/v1/kinds_pb.ts";
-import { BadRequestSchema } from "../request/gen/google/rpc/error_details_pb.ts";
+import { BadRequestSchema } from "../gen/google/rpc/error_details_pb.ts";
 import type { Binding } from "../rules/binding.ts";
 import { compileIfMatch, etagFromIfMatch, refuseIfNoneMatch } from "./if-match.ts";
 

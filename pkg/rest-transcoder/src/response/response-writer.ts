@@ -1,7 +1,6 @@
 import { create, type DescField, type DescMessage, type Message, type Registry } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-// Internal to rpc-server until its subpath `./protocol` has them.
-import { compileFieldJsonWriter, compileJsonWriter } from "../../../rpc-server/src/codec/encoding/json-writer.ts";
+import { compileFieldJsonWriter, compileJsonWriter } from "@grpc-service-template/rpc-server/protocol";
 import { type HttpBody, HttpBodySchema } from "../gen/google/api/httpbody_pb.ts";
 import type { Binding } from "../rules/binding.ts";
 import { findEtagField, formatEtag, readEtag } from "./etag.ts";
@@ -11,15 +10,15 @@ export interface ResponseOptions {
    * Writes fields that have their default value, lists and maps that are empty included; messages and `optional` fields
    * that are not set are left out. Default: true, since clients without the proto expect every field.
    */
-  readonly alwaysEmitImplicit?: boolean;
+  readonly alwaysEmitImplicit?: boolean | undefined;
   /** Writes enum values as numbers. Default: false, their names. */
-  readonly enumAsInteger?: boolean;
+  readonly enumAsInteger?: boolean | undefined;
   /** Writes 64-bit integers as numbers; JavaScript clients lose digits beyond 2^53. Default: false, strings. */
-  readonly int64AsNumbers?: boolean;
+  readonly int64AsNumbers?: boolean | undefined;
   /** Writes `display_name` for `displayName`. Default: false. */
-  readonly useProtoFieldName?: boolean;
+  readonly useProtoFieldName?: boolean | undefined;
   /** Knows the types in google.protobuf.Any and extensions. Default: none; an Any is an error then. */
-  readonly registry?: Registry;
+  readonly registry?: Registry | undefined;
   /** The field that an answer's `ETag` is taken from. Default: `etag`; undefined: there are no ETags. */
   readonly etagField?: string | undefined;
   /** The most that a body may be long. */
@@ -53,6 +52,12 @@ export function compileResponseWriter(binding: Binding, options: ResponseOptions
     const etag = etagField && holder && readEtag(holder, etagField);
     return etag === undefined ? written : { ...written, etag: formatEtag(etag) };
   };
+}
+
+/** Whether a method's answers name their own content type, since they are a google.api.HttpBody. */
+export function sendsAnyContentType({ rpc, responseBody }: Pick<Binding, "rpc" | "responseBody">): boolean {
+  const desc = responseBody === undefined ? rpc.output : messageOf(responseBody);
+  return desc?.typeName === HttpBodySchema.typeName;
 }
 
 /** The message that is the body; undefined when it is not set. */

@@ -3,10 +3,10 @@ import type { ConnectError } from "@connectrpc/connect";
 /** The body of an answer that tells an error. */
 export interface ErrorBody {
   readonly contentType: string;
-  readonly body: string;
+  readonly body: Uint8Array;
 }
 
 /** Errors as text for people. */
 export function describeInText({ rawMessage }: ConnectError): ErrorBody {
-  return { contentType: "text/plain; charset=utf-8", body: `${rawMessage}\n` };
+  return { contentType: "text/plain; charset=utf-8", body: Buffer.from(`${rawMessage}\n`) };
 }

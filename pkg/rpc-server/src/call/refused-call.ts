@@ -5,12 +5,12 @@ import type { Exchange } from "../connection/exchange.ts";
 import { CallContextValues } from "../method/intercepted-call.ts";
 import type { Refusal } from "../request/resolver.ts";
 import type { CallHost } from "./call.ts";
+import { describeInText } from "./error-body.ts";
 import type { ObservedCall } from "./observer.ts";
 
 type RefusalHost = Pick<CallHost, "observers" | "mapError" | "describeError">;
 
 const UNKNOWN = "unknown";
-const TEXT = "text/plain; charset=utf-8";
 
 /** Answers a request that is none of our calls, and has the observers hear of it as one. */
 export function refuse(
@@ -55,8 +55,8 @@ function respond(
     exchange.respond([...head, ...statusHeaders(status), ...metadata]);
   } else {
     const described =
-      body === undefined ? describeError(error, Number(head[1])) : { contentType: TEXT, body: `${body}\n` };
+      body === undefined ? describeError(error, Number(head[1])) : describeInText(new ConnectError(body, error.code));
     const metadata = errorMetadata(error).flat();
-    exchange.respond([...head, "content-type", described.contentType, ...metadata], Buffer.from(described.body));
+    exchange.respond([...head, "content-type", described.contentType, ...metadata], described.body);
   }
 }

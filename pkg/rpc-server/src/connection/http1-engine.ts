@@ -164,6 +164,6 @@ function refuseBytes(
   }
   const { line, told, code } = FAULTS[error.code ?? ""] ?? BAD_REQUEST;
   const { contentType, body } = describeError(new ConnectError(told, code), Number.parseInt(line, 10));
-  const head = `Connection: close\r\nContent-Type: ${contentType}\r\nContent-Length: ${Buffer.byteLength(body)}`;
-  socket.end(`HTTP/1.1 ${line}\r\n${head}\r\n\r\n${body}`, () => socket.destroy());
+  const head = `Connection: close\r\nContent-Type: ${contentType}\r\nContent-Length: ${body.length}`;
+  socket.end(Buffer.concat([Buffer.from(`HTTP/1.1 ${line}\r\n${head}\r\n\r\n`), body]), () => socket.destroy());
 }

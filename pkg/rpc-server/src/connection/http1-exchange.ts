@@ -69,7 +69,8 @@ export class Http1Exchange extends BaseExchange {
     this.hold(bytes.length);
     if (this.wasLate) this.sayClose();
     // Source: RFC 9110, 8.6: none for 204, and for 304 not that of an empty body.
-    if (head[1] !== "204" && head[1] !== "304" && !head.includes("content-length")) head.push("content-length", String(bytes.length));
+    if (head[1] !== "204" && head[1] !== "304" && !head.includes("content-length"))
+      head.push("content-length", String(bytes.length));
     this.#writeHead(head);
     // A HEAD is answered as a GET, without the body; Node leaves it out.
     // As a string it leaves in one write with the headers; Latin-1 keeps every byte.

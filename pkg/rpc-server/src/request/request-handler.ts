@@ -88,11 +88,11 @@ function refusal(status: number, told: string, code: Code): Refusal {
   return { kind: "refusal", head: [":status", String(status)], told, code, protocol: "http" };
 }
 
-/** Connect clients take it for unimplemented. Source: Connect protocol, "HTTP to error code". */
+/** Connect clients take the status for unimplemented. Source: Connect protocol, "HTTP to error code". */
 const NOT_FOUND: Refusal = {
   kind: "refusal",
   head: [":status", "404"],
   told: "nothing is served at this path",
-  code: Code.Unimplemented,
+  code: Code.NotFound,
   protocol: "http",
 };
