@@ -1,5 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { type Caller, type Client, clients, isInstalled, type Outcome } from "./clients.ts";
 import { type ServiceProcess, startService } from "./service-process.ts";
@@ -31,13 +31,68 @@ describe.each(clients)("$name", (client) => {
 
   it.skipIf(isMissing(client) && !process.env.CI)("creates, reads, lists, updates and deletes a user", async () => {
     const caller = client.open(service.port);
+    const linesBefore = service.log.length;
+    const countsBefore = await readCounts();
     try {
       await useEveryMethod(caller, email);
     } finally {
       caller.close();
     }
+    // They are written when the call is over, maybe after its client has the answer.
+    const lines = await vi.waitFor(() => {
+      const written = service.log.slice(linesBefore).filter(({ rpc }) => String(rpc).startsWith("user.v1."));
+      expect(written.length).toBeGreaterThanOrEqual(ACCESS_LINES.length);
+      return written;
+    });
+    expect(lines.map(({ rpc, code, level }) => `${rpc} ${code} ${level}`)).toEqual(ACCESS_LINES);
+    for (const line of lines) expect(Object.keys(line).filter((key) => key !== "error")).toEqual(LINE_KEYS);
+    expect(countsSince(countsBefore, await readCounts())).toEqual(COUNTS);
   });
 });
+
+/** What the table below leaves in the log and in the metrics, whatever the client. */
+const ACCESS_LINES = [
+  "CreateUser OK info",
+  "CreateUser AlreadyExists info",
+  "CreateUser InvalidArgument info",
+  "CreateUser InvalidArgument info",
+  "GetUser InvalidArgument info",
+  "GetUser NotFound info",
+  "ListUsers InvalidArgument info",
+  "ListUsers InvalidArgument info",
+  "UpdateUser Aborted warn",
+  "UpdateUser InvalidArgument info",
+  "DeleteUser Aborted warn",
+  "GetUser OK info",
+  "ListUsers OK info",
+  "UpdateUser OK info",
+  "DeleteUser OK info",
+  "GetUser NotFound info",
+].map((line) => `user.v1.UserService/${line}`);
+
+const LINE_KEYS = [
+  ...["timestamp", "level", "message", "service", "version", "requestId", "rpc", "protocol", "httpVersion", "peer"],
+  ...["code", "durationMs"],
+];
+
+const COUNTS = Object.fromEntries(
+  Map.groupBy(ACCESS_LINES, (line) => line.replace(/^.*\/(\w+) (\w+) .*$/, "$1 $2"))
+    .entries()
+    .map(([name, lines]) => [name, lines.length]),
+);
+
+/** How many calls have ended, by method and code. */
+async function readCounts(): Promise<Map<string, number>> {
+  const text = await (await fetch(`http://127.0.0.1:${service.adminPort}/metrics`)).text();
+  const call =
+    /^grpc_server_handled_total\{.*grpc_service="user\.v1.*",grpc_method="(\w+)",grpc_code="(\w+)"\} (\d+)$/gm;
+  return new Map(text.matchAll(call).map(([, method, code, count]) => [`${method} ${code}`, Number(count)]));
+}
+
+function countsSince(before: Map<string, number>, after: Map<string, number>): Record<string, number> {
+  const grown = [...after].map(([name, count]) => [name, count - (before.get(name) ?? 0)] as const);
+  return Object.fromEntries(grown.filter(([, count]) => count > 0));
+}
 
 /** The one table of calls, each with what every client must see. */
 async function useEveryMethod(caller: Caller, email: string): Promise<void> {

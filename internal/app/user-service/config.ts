@@ -18,7 +18,7 @@ export const SERVICE = "user-service";
 const options = {
   version: text({ doc: "The release, as logs and metrics name it.", default: "0.0.0-dev" }),
   host: text({ doc: "The address to listen on; empty: all of this machine's.", default: "" }),
-  port: port({ doc: "The port of gRPC, gRPC-Web and Connect; 0: any free one.", default: 8080 }),
+  port: port({ doc: "The port of gRPC, gRPC-Web, Connect and REST; 0: any free one.", default: 8080 }),
   adminPort: port({ doc: "The port of /metrics, /livez and /readyz: never public; 0: any free one.", default: 9090 }),
   logLevel: oneOf(["error", "warn", "info", "debug"], { doc: "The least severe lines to write.", default: "info" }),
   logFormat: oneOf(["json", "pretty"], { doc: "json for machines, pretty for a terminal.", default: "json" }),
