@@ -106,7 +106,9 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
 
   reportUnsendable(name: string): void {
     const rpc = `${this.service}/${this.method}`;
-    this.host.onError(new Error(`${rpc} has set the header ${name} to a value that cannot be sent: it is left out`));
+    this.host.onError(
+      new Error(`${rpc} has set the header ${name} to a value that cannot be sent, or is too long: it is left out`),
+    );
   }
 
   /** Has the observers hear of the call, and answers it with an error of the server's own. */

@@ -102,6 +102,19 @@ describe.each([...allWires])("over $name, a handler's", (wire) => {
       expect(outcomes).toMatchObject([served, served]);
     });
 
+    test("what is too long for a block of headers is left out, and the rest is sent", async () => {
+      const leftOut = expect.objectContaining({ message: expect.stringContaining("x-long") });
+      const touch = (context: HandlerContext) => {
+        places[place]?.(context).set("x-long", "x".repeat(100_000));
+        places[place]?.(context).set("x-kept", "1");
+      };
+      const outcomes = await call(wire, touch, { told: [leftOut, leftOut] });
+      for (const { code, httpStatus, metadata } of outcomes) {
+        expect({ code, httpStatus }).toEqual(served);
+        expect(metadata.get("x-kept") ?? metadata.get("trailer-x-kept")).toBe("1");
+      }
+    });
+
     test("a hundred values do not break the answer", async () => {
       const [outcome] = await call(wire, (context) => {
         for (let i = 0; i < 100; i++) places[place]?.(context).set(`x-${i}`, "x".repeat(50));
