@@ -131,7 +131,8 @@ export class RestCodec implements UnaryCodec {
   respond(call: CodecCall, message: Message): void | Promise<void> {
     const { write, sendsAnyContentType, settings } = this.#route;
     const { contentType, body, etag } = write(message);
-    settings.headers.hideMetadata?.(call);
+    settings.headers.hideMetadata?.(call.responseHeader);
+    settings.headers.hideMetadata?.(call.responseTrailer);
     const head: AnswerHead = [":status", "200", "content-type", contentType];
     // What a client has uploaded must not become a page of ours. Source: Fetch standard, X-Content-Type-Options.
     if (sendsAnyContentType) head.push("x-content-type-options", "nosniff");
@@ -151,7 +152,9 @@ export class RestCodec implements UnaryCodec {
     const status = this.#errorStatus ?? statusOfError(error, this.#ifMatch !== null);
     const { contentType, body } = writeErrorBody(error, status, settings.errorFormat, settings.registry);
     const head: AnswerHead = [":status", String(status), "content-type", contentType];
-    appendMetadata(call, head, errorMetadata(error));
+    const metadata = errorMetadata(error);
+    settings.headers.hideMetadata?.(metadata);
+    appendMetadata(call, head, metadata);
     // Not compressed: it is short, and may be about the compression. What the handler has set is about its answer.
     head.push("content-length", String(body.length));
     call.exchange.respond(head, body);

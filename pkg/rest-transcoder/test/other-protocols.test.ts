@@ -54,7 +54,7 @@ test("observers hear which protocol it was, and of refusals with their method wh
 
 test("a fallback gets what neither RPCs nor rules take", async () => {
   const { call } = await startLibrary({
-    server: { fallback: (_request, response) => void response.writeHead(200).end("a page") },
+    server: { fallback: (_request, response) => void response.end("a page") },
   });
 
   expect((await call("GET /")).body.toString()).toBe("a page");
