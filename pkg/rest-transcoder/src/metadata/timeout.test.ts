@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { parseGrpcTimeout } from "@grpc-service-template/rpc-server/protocol";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseGrpcTimeout } from "../../../rpc-server/src/codec/encoding/timeout.ts";
 import { readTimeoutMs } from "./timeout.ts";
 
 function read(headers: Readonly<Record<string, string>>): number | undefined {
