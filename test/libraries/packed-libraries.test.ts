@@ -109,6 +109,46 @@ describe.each(libraries)("the tarball of $name", (library) => {
   });
 });
 
+test("the tarball of rest-transcoder serves REST on a server from the tarball of rpc-server", async () => {
+  const library = libraries.find(({ name }) => name === "@grpc-service-template/rest-transcoder") as Library;
+  const project = await createProject(library);
+
+  const { stdout } = await execute(
+    process.execPath,
+    ["--no-strip-types", "--input-type=module", "--eval", SERVE_REST],
+    { cwd: project },
+  );
+
+  expect(JSON.parse(stdout)).toEqual([200, "Hello, Emma"]);
+});
+
+/** A service without generated code, its rule in YAML, and a request to it. */
+const SERVE_REST = `
+  import { createFileRegistry, fromJson } from "@bufbuild/protobuf";
+  import { FileDescriptorProtoSchema, file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
+  import { createRestTranscoder } from "@grpc-service-template/rest-transcoder";
+  import { createRpcServer } from "@grpc-service-template/rpc-server";
+
+  const type = ".google.protobuf.StringValue";
+  const file = fromJson(FileDescriptorProtoSchema, {
+    name: "greeter.proto",
+    package: "greeter",
+    syntax: "proto3",
+    dependency: ["google/protobuf/wrappers.proto"],
+    service: [{ name: "Greeter", method: [{ name: "Greet", inputType: type, outputType: type }] }],
+  });
+  const greeter = createFileRegistry(file, () => file_google_protobuf_wrappers).getService("greeter.Greeter");
+  const serviceConfig = "http: { rules: [{ selector: greeter.Greeter.Greet, get: '/v1/greetings/{value}' }] }";
+  const server = createRpcServer({
+    routes: (router) => router.service(greeter, { greet: ({ value }) => ({ value: "Hello, " + value }) }),
+    protocols: [createRestTranscoder({ serviceConfig })],
+  });
+  const { port } = await server.listen({ port: 0, host: "127.0.0.1" });
+  const response = await fetch("http://127.0.0.1:" + port + "/v1/greetings/Emma");
+  console.log(JSON.stringify([response.status, await response.json()]));
+  await server.close();
+`;
+
 describe("packing", () => {
   test("leaves the code of a sibling library out, and keeps its version range", async () => {
     const sibling = { name: "@grpc-service-template/aip", folder: join(repository, "pkg/aip") };

@@ -101,7 +101,7 @@ export class RestCodec implements UnaryCodec {
   }
 
   decode(call: CodecCall, body: Buffer): Message | Promise<Message> {
-    if (call.requestCompression === undefined || body.length === 0) return this.#read(body);
+    if (call.requestCompression === undefined || body.length === 0) return this.#read(call, body);
     return this.#expand(call, call.requestCompression, body);
   }
 
@@ -115,23 +115,24 @@ export class RestCodec implements UnaryCodec {
       if (isTooLarge && error.details.length === 0) this.#errorStatus = 413;
       throw error;
     }
-    return this.#read(expanded);
+    return this.#read(call, expanded);
   }
 
-  #read(body: Uint8Array): Message {
-    const { binding, reader, writeIfMatch } = this.#route;
+  #read({ exchange }: CodecCall, body: Uint8Array): Message {
+    const { reader, writeIfMatch } = this.#route;
     const parts = { values: this.#values, query: this.#query, body, contentType: this.#contentType };
     const message = reader.read(parts);
-    if (isRead(binding)) return message;
+    if (isRead(exchange.method)) return message;
     writeIfMatch(message, this.#ifMatch);
     refuseIfNoneMatch(this.#ifNoneMatch);
     return message;
   }
 
   respond(call: CodecCall, message: Message): void | Promise<void> {
-    const { binding, write, sendsAnyContentType, settings } = this.#route;
+    const { write, sendsAnyContentType, settings } = this.#route;
     const { contentType, body, etag } = write(message);
-    settings.headers.hideMetadata?.(call);
+    settings.headers.hideMetadata?.(call.responseHeader);
+    settings.headers.hideMetadata?.(call.responseTrailer);
     const head: AnswerHead = [":status", "200", "content-type", contentType];
     // What a client has uploaded must not become a page of ours. Source: Fetch standard, X-Content-Type-Options.
     if (sendsAnyContentType) head.push("x-content-type-options", "nosniff");
@@ -139,8 +140,9 @@ export class RestCodec implements UnaryCodec {
 
     call.responseHeader.delete("etag");
     // Source: RFC 9110, 13.2.2.
-    if (isRead(binding) && this.#ifMatch !== null && !ifMatchHits(this.#ifMatch, etag)) throw this.#mismatch();
-    if (isRead(binding) && ifNoneMatchHits(this.#ifNoneMatch, etag)) return notModified(call, etag);
+    const isReading = isRead(call.exchange.method);
+    if (isReading && this.#ifMatch !== null && !ifMatchHits(this.#ifMatch, etag)) throw this.#mismatch();
+    if (isReading && ifNoneMatchHits(this.#ifNoneMatch, etag)) return notModified(call, etag, body.length);
     head.push("etag", etag);
     return sendBody(call, head, body);
   }
@@ -150,7 +152,9 @@ export class RestCodec implements UnaryCodec {
     const status = this.#errorStatus ?? statusOfError(error, this.#ifMatch !== null);
     const { contentType, body } = writeErrorBody(error, status, settings.errorFormat, settings.registry);
     const head: AnswerHead = [":status", String(status), "content-type", contentType];
-    appendMetadata(call, head, errorMetadata(error));
+    const metadata = errorMetadata(error);
+    settings.headers.hideMetadata?.(metadata);
+    appendMetadata(call, head, metadata);
     // Not compressed: it is short, and may be about the compression. What the handler has set is about its answer.
     head.push("content-length", String(body.length));
     call.exchange.respond(head, body);
@@ -162,14 +166,15 @@ export class RestCodec implements UnaryCodec {
   }
 }
 
-/** GET, and HEAD, which is GET without the body. */
-function isRead({ httpMethod }: Binding): boolean {
+/** GET, and HEAD, which is GET without the body. Of the request: a rule may take any method. */
+function isRead(httpMethod: string): boolean {
   return httpMethod === "GET" || httpMethod === "HEAD";
 }
 
-/** Source: RFC 9110, 15.4.5. */
-function notModified(call: CodecCall, etag: string): void {
+/** Has what caches need of the answer that it stands for. Source: RFC 9110, 15.4.5. */
+function notModified(call: CodecCall, etag: string, bodyBytes: number): void {
   const head: AnswerHead = [":status", "304", "etag", etag];
+  if (bodyBytes >= call.entry.compressMinBytes) head.push("vary", "accept-encoding");
   appendMetadata(call, head, call.responseHeader);
   call.exchange.respond(head);
 }

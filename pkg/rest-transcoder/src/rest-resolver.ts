@@ -37,7 +37,7 @@ export function createRestResolver(entries: readonly MethodEntry[], settings: Re
     const queryAt = target.indexOf("?");
     const match = router.match(method, queryAt < 0 ? target : target.slice(0, queryAt));
     if (match === undefined) return undefined;
-    if (match.kind === "bad-path") return refusal(400, Code.InvalidArgument, `the path ${match.reason}`);
+    if (match.kind === "bad-path") return refusal(400, Code.InvalidArgument, match.reason);
     if (match.kind === "wrong-method") return method === "OPTIONS" ? options(match.allow) : wrongMethod(match.allow);
     const route = routes.get(match.binding) as Route;
     return findRefusal(exchange, route) ?? resolve(route, match.values, queryAt < 0 ? "" : target.slice(queryAt + 1));
@@ -64,7 +64,7 @@ function resolve(route: Route, values: readonly string[], query: string): Resolu
 
 /** What headers alone say that cannot be served. */
 function findRefusal(
-  { headers }: Exchange,
+  { method, headers }: Exchange,
   { binding, entry, takesAnyContentType, sendsAnyContentType }: Route,
 ): Refusal | undefined {
   if (entry.kind !== "unary") {
@@ -72,7 +72,7 @@ function findRefusal(
   }
   if (binding.body !== undefined && !takesAnyContentType && !isJsonContentType(headers.lookup("content-type"))) {
     const told = "the content type must be application/json in UTF-8";
-    return refusal(415, Code.InvalidArgument, told, ["accept-post", "application/json"], entry);
+    return refusal(415, Code.InvalidArgument, told, [acceptedTypeHeader(method), "application/json"], entry);
   }
   if (!(sendsAnyContentType || acceptsType(headers.lookup("accept"), "application/json"))) {
     return refusal(
@@ -84,6 +84,12 @@ function findRefusal(
     );
   }
   return undefined;
+}
+
+/** Where a 415 names the types that are taken. Source: W3C Linked Data Platform, 7.1; RFC 5789, 3.1; RFC 9110, 12.5.1. */
+function acceptedTypeHeader(httpMethod: string): string {
+  if (httpMethod === "POST") return "accept-post";
+  return httpMethod === "PATCH" ? "accept-patch" : "accept";
 }
 
 /** Source: RFC 9110, 9.3.7. */

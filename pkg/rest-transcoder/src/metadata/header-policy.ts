@@ -1,10 +1,11 @@
-import type { CodecCall } from "@grpc-service-template/rpc-server/protocol";
-
 export interface HeaderPolicyOptions {
-  /** The request headers that handlers see: names in any case, or beginnings as `x-*`. Default: `"all"`. */
+  /**
+   * The request headers that interceptors and handlers see: names in any case, or beginnings as `x-*`. What the server itself
+   * reads (`if-match`, timeouts) works without being named. Default: `"all"`.
+   */
   readonly acceptHeaders?: readonly string[] | "all";
   /**
-   * The headers and trailers of handlers and interceptors that clients get, written as those of `acceptHeaders`. Trailers are sent before the body, as
+   * The headers and trailers of handlers and interceptors that clients get, those of errors too, written as those of `acceptHeaders`. Trailers are sent before the body, as
    * `trailer-…`, as unary Connect has them. Default: `"all"` but those that are the server's own (`content-type`, …).
    */
   readonly exposeHeaders?: readonly string[] | "all";
@@ -14,22 +15,15 @@ export interface HeaderPolicyOptions {
 export interface HeaderPolicy {
   /** Takes away what handlers may not see. */
   readonly hideRequestHeaders?: ((headers: Headers) => void) | undefined;
-  /** Takes away what clients may not get. */
-  readonly hideMetadata?: ((call: Pick<CodecCall, "responseHeader" | "responseTrailer">) => void) | undefined;
+  /** Takes away what clients may not get: of headers, trailers and errors. */
+  readonly hideMetadata?: ((metadata: Headers) => void) | undefined;
 }
 
 /** @throws Error for a pattern that is no header's name */
 export function createHeaderPolicy({ acceptHeaders, exposeHeaders }: HeaderPolicyOptions): HeaderPolicy {
-  const hideUnaccepted = compileHiding("acceptHeaders", acceptHeaders);
-  const hideUnexposed = compileHiding("exposeHeaders", exposeHeaders);
   return {
-    hideRequestHeaders: hideUnaccepted,
-    hideMetadata:
-      hideUnexposed &&
-      (({ responseHeader, responseTrailer }) => {
-        hideUnexposed(responseHeader);
-        hideUnexposed(responseTrailer);
-      }),
+    hideRequestHeaders: compileHiding("acceptHeaders", acceptHeaders),
+    hideMetadata: compileHiding("exposeHeaders", exposeHeaders),
   };
 }
 
