@@ -134,7 +134,11 @@ bench-log: $(INSTALLED) # CPU of an access line: ours, winston's own, a plain wr
 
 .PHONY: bench-rpc
 bench-rpc: $(INSTALLED) # Speed of rpc-server against its peers, 8 min; ROW=unary-chain (under 1 min), ROUNDS=7, PROFILE=1: docs/performance.md
-	@ROW="$(ROW)" ROUNDS="$(ROUNDS)" PROFILE="$(PROFILE)" node test/bench/rpc/main.ts
+	@ROW="$(ROW)" ROUNDS="$(ROUNDS)" PROFILE="$(PROFILE)" node test/bench/main.ts rpc
+
+.PHONY: bench-rest
+bench-rest: $(INSTALLED) # Speed of REST against Fastify and NestJS, 3 min; ROW=rest-get-bare (under 1 min), ROUNDS=7, PROFILE=1
+	@ROW="$(ROW)" ROUNDS="$(ROUNDS)" PROFILE="$(PROFILE)" node test/bench/main.ts rest
 
 .PHONY: pack
 pack: $(INSTALLED) # Pack a library as it would be published: LIB=pkg/aip

@@ -27,7 +27,8 @@ export interface ResponseOptions {
 
 export interface ResponseBody {
   readonly contentType: string;
-  readonly body: Uint8Array;
+  /** Text is ASCII. */
+  readonly body: Uint8Array | string;
   /** As the header `ETag` has it. */
   readonly etag?: string;
 }
@@ -98,7 +99,12 @@ function compileJson({ rpc, responseBody }: Binding, options: ResponseOptions): 
     responseBody === undefined
       ? compileJsonWriter(rpc.output, jsonOptions)
       : compileFieldJsonWriter(responseBody, jsonOptions);
-  return (message) => ({ contentType: "application/json", body: Buffer.from(write(message), "utf8") });
+  return (message) => ({ contentType: "application/json", body: encodeText(write(message)) });
+}
+
+/** Most JSON is ASCII, and need not become bytes before it is written. */
+function encodeText(text: string): Uint8Array | string {
+  return Buffer.byteLength(text) === text.length ? text : Buffer.from(text, "utf8");
 }
 
 const EMPTY = create(HttpBodySchema);

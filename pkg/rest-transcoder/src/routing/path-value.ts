@@ -1,5 +1,6 @@
 /** What is wrong with a path's text; undefined: nothing. Then it can be decoded, all of it and segment by segment. */
 export function findPathFault(path: string): string | undefined {
+  if (PLAIN.test(path)) return undefined;
   let isEncoded = false;
   for (let index = 0; index < path.length; index++) {
     const code = path.charCodeAt(index);
@@ -14,6 +15,9 @@ export function findPathFault(path: string): string | undefined {
   if (isEncoded && decodeText(path) === null) return "the path's percent-encoded text is not UTF-8";
   return undefined;
 }
+
+/** What most paths are: nothing to decode, and nothing to refuse. */
+const PLAIN = /^[!-$&-~]*$/;
 
 /** Decoded once; null when it cannot be. */
 export function decodeText(text: string): string | null {

@@ -71,16 +71,9 @@ function matchVerb(trees: ReadonlyMap<string, RouteNode>, httpMethod: string, pa
 
 /** The last in the last segment; -1: there is none. */
 function findVerbColon(path: string): number {
-  for (let index = path.length - 1; index > 0; index--) {
-    const character = path.charCodeAt(index);
-    if (character === COLON) return index;
-    if (character === SLASH) return -1;
-  }
-  return -1;
+  const colon = path.lastIndexOf(":");
+  return colon < 0 || path.includes("/", colon) ? -1 : colon;
 }
-
-const SLASH = 0x2f;
-const COLON = 0x3a;
 
 function matchTree(tree: RouteNode | undefined, httpMethod: string, path: string, end: number): Outcome {
   if (tree === undefined) return undefined;

@@ -2,7 +2,15 @@ import type { CallHeaders } from "../call/call-headers.ts";
 import { tooMuchHeld } from "../call/errors.ts";
 import type { Linked } from "../linked-list.ts";
 import type { Connection, ExchangeLimits, TimedExchange } from "./connection.ts";
-import type { AnswerHead, AnswerTrailers, Exchange, NodeRequest, NodeResponse, RequestSink } from "./exchange.ts";
+import type {
+  AnswerBody,
+  AnswerHead,
+  AnswerTrailers,
+  Exchange,
+  NodeRequest,
+  NodeResponse,
+  RequestSink,
+} from "./exchange.ts";
 
 /** Larger answers are written in slices, each when the one before is out: so it shows whether the client reads. */
 export const SLICE_BYTES = 64 * 1024;
@@ -110,7 +118,7 @@ export abstract class BaseExchange implements Exchange, TimedExchange {
   abstract sayContinue(): void;
   abstract pause(): void;
   abstract resume(): void;
-  abstract respond(head: AnswerHead, body?: Uint8Array, trailers?: AnswerTrailers): void;
+  abstract respond(head: AnswerHead, body?: AnswerBody, trailers?: AnswerTrailers): void;
   abstract begin(head: AnswerHead): void;
   abstract end(trailers?: AnswerTrailers): void;
   abstract cut(): void;
@@ -132,7 +140,8 @@ export abstract class BaseExchange implements Exchange, TimedExchange {
   }
 
   /** A large body, each slice when the one before is out. */
-  protected sendSlices(body: Uint8Array, from = 0): void {
+  protected sendSlices(answer: AnswerBody, from = 0): void {
+    const body = typeof answer === "string" ? Buffer.from(answer, "latin1") : answer;
     const to = from + SLICE_BYTES;
     this.noteSending();
     if (to >= body.length) this.writeLast(body.subarray(from));

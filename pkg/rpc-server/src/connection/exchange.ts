@@ -9,6 +9,9 @@ import type { Connection } from "./connection.ts";
  */
 export type AnswerHead = string[];
 
+/** Text is ASCII, so that its length is that of its bytes: it is written as it is, where bytes would have to be made of it. */
+export type AnswerBody = Uint8Array | string;
+
 /** Trailers of an answer by name; an array has several values. */
 export type AnswerTrailers = Readonly<Record<string, string | string[]>>;
 
@@ -61,7 +64,7 @@ export interface Exchange {
    * Writes a whole answer. Ignored when there is an answer already, or nobody to read it.
    * @throws ConnectError RESOURCE_EXHAUSTED when there is no room to hold the body; nothing was written then
    */
-  respond(head: AnswerHead, body?: Uint8Array, trailers?: AnswerTrailers): void;
+  respond(head: AnswerHead, body?: AnswerBody, trailers?: AnswerTrailers): void;
 
   /** Begins an answer that comes in parts. */
   begin(head: AnswerHead): void;

@@ -3,7 +3,7 @@ import { CallHeaders } from "../call/call-headers.ts";
 import { endWithOthers } from "./answer-batch.ts";
 import { BaseExchange, SLICE_BYTES } from "./base-exchange.ts";
 import type { Connection } from "./connection.ts";
-import type { AnswerHead, NodeRequest, NodeResponse } from "./exchange.ts";
+import type { AnswerBody, AnswerHead, NodeRequest, NodeResponse } from "./exchange.ts";
 
 /** Where a request and its response keep their exchange: shared listeners cost nothing per call. */
 const EXCHANGE = Symbol("exchange");
@@ -20,6 +20,7 @@ export class Http1Exchange extends BaseExchange {
   readonly headers: CallHeaders;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #announcesBody: boolean;
 
   constructor(connection: Connection, request: IncomingMessage, response: ServerResponse) {
     super(connection);
@@ -31,13 +32,16 @@ export class Http1Exchange extends BaseExchange {
     const list = request.rawHeaders.slice();
     let hosts = 0;
     let host: string | undefined;
+    let announcesBody = false;
     for (let i = 0; i < list.length; i += 2) {
       const name = (list[i] as string).toLowerCase();
       list[i] = name;
-      if (name !== "host") continue;
-      hosts++;
-      host = list[i + 1];
+      if (name === "host") {
+        hosts++;
+        host = list[i + 1];
+      } else if (name === "content-length" || name === "transfer-encoding") announcesBody = true;
     }
+    this.#announcesBody = announcesBody;
     this.headers = new CallHeaders(list);
     this.namesHost = hosts > 0;
     // Not from Node's own headers, which have the first one only, and are built when they are first looked at.
@@ -62,21 +66,20 @@ export class Http1Exchange extends BaseExchange {
     this.#request.resume();
   }
 
-  respond(head: AnswerHead, body?: Uint8Array): void {
+  respond(head: AnswerHead, body: AnswerBody = EMPTY): void {
     const response = this.#response;
     if (!this.#canRespond()) return;
-    const bytes = body ?? EMPTY;
-    this.hold(bytes.length);
+    this.hold(body.length);
     if (this.wasLate) this.sayClose();
     // Source: RFC 9110, 8.6: none for 204, and for 304 not that of an empty body.
     if (head[1] !== "204" && head[1] !== "304" && !head.includes("content-length"))
-      head.push("content-length", String(bytes.length));
+      head.push("content-length", String(body.length));
     this.#writeHead(head);
     // A HEAD is answered as a GET, without the body; Node leaves it out.
     // As a string it leaves in one write with the headers; Latin-1 keeps every byte.
-    if (bytes.length <= ONE_WRITE_BYTES) endWithOthers(response, latin1(bytes));
-    else if (bytes.length <= SLICE_BYTES) response.end(bytes);
-    else this.sendSlices(bytes);
+    if (body.length <= ONE_WRITE_BYTES) endWithOthers(response, latin1(body));
+    else if (body.length <= SLICE_BYTES) response.end(body, "latin1");
+    else this.sendSlices(body);
     this.finish();
   }
 
@@ -110,8 +113,13 @@ export class Http1Exchange extends BaseExchange {
     if (!this.#response.headersSent) this.#response.setHeader("connection", "close");
   }
 
+  /**
+   * A request that announces no body has none (RFC 9112, 6.3), and its end needs no waiting for: node:http would say it
+   * some turns of its queue later.
+   */
   protected startReading(): void {
-    this.#request.on("data", onRequestData).on("end", onRequestEnd);
+    if (!this.#announcesBody) this.onEnd();
+    else this.#request.on("data", onRequestData).on("end", onRequestEnd);
   }
 
   protected writePart(bytes: Uint8Array, done: () => void): void {
@@ -128,16 +136,19 @@ export class Http1Exchange extends BaseExchange {
 
   #writeHead(head: AnswerHead): void {
     const status = Number(head[1]);
+    const headers = head.slice(2);
+    if (this.commonHeaders.length > 0) headers.push(...this.commonHeaders);
     // What was set before (connection: close) is merged by name.
-    this.#response.writeHead(status, [...head.slice(2), ...this.commonHeaders]);
+    this.#response.writeHead(status, headers);
   }
 }
 
 const EMPTY = new Uint8Array(0);
 const ONE_WRITE_BYTES = 8 * 1024;
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+function latin1(body: AnswerBody): string {
+  if (typeof body === "string") return body;
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("latin1");
 }
 
 function onRequestData(this: IncomingMessage & WithExchange, chunk: Buffer): void {

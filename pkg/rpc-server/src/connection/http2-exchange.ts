@@ -2,7 +2,7 @@ import { constants, Http2ServerRequest, Http2ServerResponse, type ServerHttp2Str
 import { CallHeaders } from "../call/call-headers.ts";
 import { BaseExchange, SLICE_BYTES } from "./base-exchange.ts";
 import type { Connection } from "./connection.ts";
-import type { AnswerHead, AnswerTrailers, NodeRequest, NodeResponse } from "./exchange.ts";
+import type { AnswerBody, AnswerHead, AnswerTrailers, NodeRequest, NodeResponse } from "./exchange.ts";
 
 const { NGHTTP2_CANCEL } = constants;
 
@@ -66,7 +66,7 @@ export class Http2Exchange extends BaseExchange {
     this.#stream.resume();
   }
 
-  respond(head: AnswerHead, body?: Uint8Array, trailers?: AnswerTrailers): void {
+  respond(head: AnswerHead, body?: AnswerBody, trailers?: AnswerTrailers): void {
     const stream = this.#stream;
     if (!this.#canRespond()) return;
     if (this.commonHeaders.length > 0) head.push(...this.commonHeaders);
@@ -79,7 +79,7 @@ export class Http2Exchange extends BaseExchange {
     this.#trailers = trailers;
     if (trailers !== undefined) stream.on("wantTrailers", sendTrailers);
     stream.respond(head, trailers === undefined ? undefined : AND_TRAILERS);
-    if (body.length <= SLICE_BYTES) stream.end(body);
+    if (body.length <= SLICE_BYTES) stream.end(body, "latin1");
     else this.sendSlices(body);
     this.finish();
   }

@@ -11,6 +11,9 @@ import {
   GetUserRequestSchema,
   type GetUserResponse,
   GetUserResponseSchema,
+  type ListUsersRequest,
+  type ListUsersResponse,
+  ListUsersResponseSchema,
   UserService,
 } from "#api/user/v1/user_service_pb.ts";
 
@@ -29,6 +32,15 @@ export const USER: User = create(UserSchema, {
 
 const users = new Map([[ID, USER]]);
 
+/** What a list answers at most: 10 kB as JSON. */
+export const PAGE_SIZE = 50;
+export const NEXT_PAGE_TOKEN = "djE6MDE5OTBjNWMtNWQ2ZS03YTFi";
+
+/** More users than a page has. */
+export const USERS: readonly User[] = Array.from({ length: 2 * PAGE_SIZE }, (_, i) =>
+  create(UserSchema, { ...USER, id: ID.replace(/..$/, String(i).padStart(2, "0")), email: `user${i}@example.org` }),
+);
+
 /** What every server answers, whatever it is made of: a look into a map, and an echo. */
 export function getUser({ id }: GetUserRequest): GetUserResponse {
   return create(GetUserResponseSchema, { user: users.get(id) ?? notFound(id) });
@@ -36,6 +48,10 @@ export function getUser({ id }: GetUserRequest): GetUserResponse {
 
 export function createUser({ user }: CreateUserRequest): CreateUserResponse {
   return create(CreateUserResponseSchema, { user: user ?? notFound("") });
+}
+
+export function listUsers({ pageSize }: Pick<ListUsersRequest, "pageSize">): ListUsersResponse {
+  return create(ListUsersResponseSchema, { users: USERS.slice(0, pageSize), nextPageToken: NEXT_PAGE_TOKEN });
 }
 
 function notFound(id: string): never {
@@ -47,10 +63,13 @@ export function registerUsers(router: ConnectRouter): void {
   router.service(UserService, {
     getUser: async (request) => getUser(request),
     createUser: async (request) => createUser(request),
+    listUsers: async (request) => listUsers(request),
   });
 }
 
 export const GET_USER_PATH = `/${UserService.typeName}/GetUser`;
+/** By the annotations of the user service. */
+export const USERS_PATH = "/v1/users";
 export const CREATE_USER_PATH = `/${UserService.typeName}/CreateUser`;
 
 /** For servers that know nothing of Protobuf services: from a request's bytes to its answer's, by path. */

@@ -125,12 +125,13 @@ function parseHead(head: string): Map<string, string> {
   return headers;
 }
 
-function prebuild(port: number, { path, headers, body }: Call): Buffer {
+function prebuild(port: number, { method, path, headers, body }: Call): Buffer {
   const lines = [
-    `POST ${path} HTTP/1.1`,
+    `${method} ${path} HTTP/1.1`,
     `host: 127.0.0.1:${port}`,
     ...headers.map(([name, value]) => `${name}: ${value}`),
-    `content-length: ${body.length}`,
+    // Source: RFC 9110, 8.6: a GET without a body says no length.
+    ...(method === "GET" ? [] : [`content-length: ${body.length}`]),
   ];
   return Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`), body]);
 }

@@ -20,6 +20,7 @@ import type { Header } from "./hpack.ts";
 
 /** A call that is made over and over. What `check…` refuses, it throws. */
 export interface Call {
+  readonly method: "GET" | "POST";
   readonly path: string;
   readonly headers: readonly Header[];
   readonly body: Buffer;
@@ -51,6 +52,7 @@ export type Variant = "plain" | "metadata" | "gzip";
 /** A unary gRPC call. `returnsRequestId`: whether the answer must have an `x-request-id`, or must not. */
 export function grpcCall(variant: Variant, returnsRequestId: boolean): Call {
   const plain: Call = {
+    method: "POST",
     path: GET_USER_PATH,
     headers: GRPC_HEADERS,
     body: envelope(toBinary(GetUserRequestSchema, GET_USER_REQUEST)),
@@ -67,6 +69,7 @@ export function grpcCall(variant: Variant, returnsRequestId: boolean): Call {
   const user = { email: USER.email, displayName: USER.displayName, etag: textOf(4096) };
   const request = create(CreateUserRequestSchema, { user });
   return {
+    method: "POST",
     path: CREATE_USER_PATH,
     headers: [...GRPC_HEADERS, ["grpc-encoding", "gzip"], ["grpc-accept-encoding", "gzip"]],
     body: envelope(gzipSync(toBinary(CreateUserRequestSchema, request)), COMPRESSED),
@@ -86,6 +89,7 @@ export function grpcCall(variant: Variant, returnsRequestId: boolean): Call {
 /** A unary Connect call in JSON. Source: Connect protocol, Unary-Request. */
 export function connectJsonCall(): Call {
   return {
+    method: "POST",
     path: GET_USER_PATH,
     headers: [
       ["content-type", "application/json"],
@@ -106,6 +110,7 @@ export function connectJsonCall(): Call {
 /** A unary gRPC-Web call. Source: gRPC-Web protocol: the trailers come as the body's last envelope. */
 export function grpcWebCall(): Call {
   return {
+    method: "POST",
     path: GET_USER_PATH,
     headers: [
       ["content-type", "application/grpc-web+proto"],

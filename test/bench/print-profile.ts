@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openLoad } from "./load/load.ts";
-import type { Row } from "./rows.ts";
+import type { Row } from "./rows/row.ts";
 import { startServer } from "./servers/server-process.ts";
 import type { ServerName } from "./servers/servers.ts";
 
@@ -25,7 +25,7 @@ interface CpuProfile {
 
 /** Loads `name` with the row's calls under V8's profiler, and prints the functions that took most of the time themselves. */
 export async function printProfile(row: Row, name: ServerName): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "bench-rpc-profile-"));
+  const folder = mkdtempSync(join(tmpdir(), "bench-profile-"));
   const server = await startServer(name, { nodeFlags: ["--cpu-prof", `--cpu-prof-dir=${folder}`] });
   let calls: number;
   try {

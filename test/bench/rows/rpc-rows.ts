@@ -1,16 +1,5 @@
-import { type Call, connectJsonCall, grpcCall, grpcWebCall, type Variant } from "./load/calls.ts";
-import type { HttpVersion } from "./load/load.ts";
-import type { ServerName } from "./servers/servers.ts";
-
-/** One line of the issue's table: ours against its peers, under one load. */
-export interface Row {
-  readonly name: string;
-  readonly ours: ServerName;
-  readonly peers: readonly ServerName[];
-  readonly httpVersion: HttpVersion;
-  /** What is called; the answers expected of ours may be others than the peers'. */
-  callTo(server: ServerName): Call;
-}
+import { connectJsonCall, grpcCall, grpcWebCall, type Variant } from "../load/calls.ts";
+import type { Row } from "./row.ts";
 
 const HTTP2_ROWS = {
   "unary-bare": { ours: "ours", peers: ["raw", "raw-arrays", "grpc-js", "connect-node"] },
@@ -24,7 +13,7 @@ const VARIANTS: readonly Variant[] = ["plain", "metadata", "gzip"];
 /** Every HTTP/2 row comes in three loads; these run when no row is named. */
 const IN_FULL_RUN = /^(?!.*:)|^unary-chain:/;
 
-export const ROWS: readonly Row[] = [
+export const RPC_ROWS: readonly Row[] = [
   ...Object.entries(HTTP2_ROWS).flatMap(([name, servers]) =>
     VARIANTS.map((variant) => http2Row(name, servers, variant)),
   ),
@@ -44,7 +33,8 @@ export const ROWS: readonly Row[] = [
   },
 ];
 
-export const FULL_RUN = ROWS.filter(({ name }) => IN_FULL_RUN.test(name));
+/** Those that run when no row is named. */
+export const FULL_RPC_RUN = RPC_ROWS.filter(({ name }) => IN_FULL_RUN.test(name));
 
 function http2Row(name: string, servers: Pick<Row, "ours" | "peers">, variant: Variant): Row {
   return {

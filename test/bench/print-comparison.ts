@@ -1,4 +1,4 @@
-import type { Row } from "./rows.ts";
+import type { Row } from "./rows/row.ts";
 import type { ServerName } from "./servers/servers.ts";
 import { ratioText, type Spread, spreadOf } from "./statistics.ts";
 

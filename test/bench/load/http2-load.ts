@@ -226,7 +226,7 @@ function createAnswerChecks(call: Call) {
 /** The frames of the connection's first call, and of any later one. */
 function prebuild(port: number, call: Call) {
   const blocks = encodeHeaderBlocks([
-    [":method", "POST"],
+    [":method", call.method],
     [":scheme", "http"],
     [":path", call.path],
     [":authority", `127.0.0.1:${port}`],

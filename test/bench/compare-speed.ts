@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Call } from "./load/calls.ts";
 import { openLoad } from "./load/load.ts";
 import { type Measurement, printComparison } from "./print-comparison.ts";
-import type { Row } from "./rows.ts";
+import type { Row } from "./rows/row.ts";
 import { type ServerProcess, startServer } from "./servers/server-process.ts";
 import type { ServerName } from "./servers/servers.ts";
 
@@ -17,7 +17,7 @@ const MIN_MEASURE_MS = 1_000;
 
 /** Measures all servers of `row` in turn, `rounds` times, and prints what came out. */
 export async function compareSpeed(row: Row, rounds: number): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "bench-rpc-"));
+  const folder = mkdtempSync(join(tmpdir(), "bench-"));
   const servers: ServerProcess[] = [];
   const stopAll = () => Promise.all(servers.splice(0).map((server) => server.stop()));
   try {
