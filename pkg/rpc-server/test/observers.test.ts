@@ -179,7 +179,7 @@ describe("a request that reaches no handler is heard as well", () => {
     ["two messages", UNARY, "application/grpc", Buffer.alloc(10), "Unimplemented", {}],
     ["a wrong content type", UNARY, "text/html", Buffer.of(1), "Unimplemented", { protocol: "http", method: "Echo" }],
     ["an unknown method, gRPC", "/no.Such/Method", "application/grpc", Buffer.alloc(5), "Unimplemented", NOBODY],
-    ["an unknown path", "/no/such", "application/json", Buffer.of(1), "Unimplemented", { ...NOBODY, protocol: "http" }],
+    ["an unknown path", "/no/such", "application/json", Buffer.of(1), "NotFound", { ...NOBODY, protocol: "http" }],
     ["a target that is none", "/a#b", "application/json", Buffer.of(1), "InvalidArgument", { protocol: "http" }],
     ["an undecodable stream, gRPC", SERVER_STREAM, "application/grpc", envelope(Buffer.of(0xff)), "told", {}],
     ["an undecodable stream, gRPC-Web", SERVER_STREAM, "application/grpc-web", envelope(Buffer.of(0xff)), "told", {}],
