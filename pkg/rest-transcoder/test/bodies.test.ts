@@ -391,3 +391,16 @@ playTable("update_mask of a PATCH", [
     ...badFields("book.name has another value in the body than in the path", "book.name"),
   },
 ]);
+
+playTable(
+  "update_mask with etagField: false",
+  [
+    {
+      says: "has a field of that name like others",
+      send: UPDATE,
+      body: { title: "Emma", etag: "v 1" },
+      ...updated({ title: "Emma", etag: "v 1" }, "title,etag"),
+    },
+  ],
+  { rest: { etagField: false } },
+);
