@@ -169,3 +169,14 @@ playTable("timeouts that are none", [
     gets: ["GetBook", { name: "shelves/1/books/2" }],
   },
 ]);
+
+test("acceptHeaders: observers see all headers when a call begins, and those of the list when it ends", async () => {
+  const seen: (string | null)[] = [];
+  const begin = ({ header }: { header: Headers }) => void seen.push(header.get("x-secret"));
+  const observer = { begin, end: begin };
+  const { call } = await startLibrary({ rest: { acceptHeaders: ["x-b"] }, server: { observers: [observer] } });
+
+  await call(GET, { headers: { "x-secret": "1", "x-b": "2" } });
+
+  expect(seen).toEqual(["1", null]);
+});

@@ -209,7 +209,8 @@ describe("what is made to be slow is answered at once", () => {
   const deep = (depth: number) => `${'{"itself":'.repeat(depth)}{"nope":1}${"}".repeat(depth)}`;
   const manyDeep = `{"kinds":[${Array(2000).fill(deep(40)).join(",")}]}`;
 
-  // A second is far above what any takes, and far below what one with quadratic cost would.
+  // A second is far above what any takes, and far below what one with quadratic cost would. Of this thread's time on a
+  // processor, so that it holds on a busy machine.
   test.each<[string, () => Message]>([
     ["names joined by dots", () => read({ query: `${"a.".repeat(8192)}=1` })],
     ["fields joined by dots", () => read({ query: `${"itself.".repeat(2340)}a_string=1` })],
@@ -242,8 +243,8 @@ describe("what is made to be slow is answered at once", () => {
     ],
     ["mistakes that are deep", () => strict({ body: manyDeep })],
   ])("%s", (_what, call) => {
-    const start = performance.now();
+    const start = process.threadCpuUsage();
     expect(isAnswered(call)).toBe(true);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(process.threadCpuUsage(start).user).toBeLessThan(1_000_000);
   });
 });

@@ -16,7 +16,7 @@ export interface RequestOptions extends BodyOptions, QueryOptions {
   readonly maxQueryPairs?: number | undefined;
   /** Knows the types in google.protobuf.Any, and extensions. Default: none, and an Any that is not empty is refused. */
   readonly registry?: BodyOptions["registry"];
-  /** The name of the field that carries the body's etag, which update masks leave out. Default: "etag". */
+  /** The name of the field that carries the body's etag, which update masks leave out. Default: "etag"; undefined: there is none. */
   readonly etagField?: string | undefined;
 }
 
@@ -50,7 +50,7 @@ export function compileRequestReader(binding: Binding, options: RequestOptions):
   const readBody = compileBodyReader(binding, options);
   const readPath = compilePathReader(binding);
   const readQuery = compileQueryReader(binding, options);
-  const setMask = compileMaskSetter(binding, options.etagField ?? "etag");
+  const setMask = compileMaskSetter(binding, "etagField" in options ? options.etagField : "etag");
   return {
     read({ values, query, body, contentType }) {
       const { message, json } = readBody(body, contentType);

@@ -18,7 +18,7 @@ export type MaskSetter = (message: Message, body: JsonValue) => void;
  */
 export function compileMaskSetter(
   { rpc, httpMethod, body, variables }: Pick<Binding, "rpc" | "httpMethod" | "body" | "variables">,
-  etagField: string,
+  etagField: string | undefined,
 ): MaskSetter | undefined {
   const mask = rpc.input.fields.find(({ name }) => name === "update_mask");
   if (httpMethod !== "PATCH" || body === undefined || body === "*") return undefined;
