@@ -98,6 +98,14 @@ ci-full: ## ci, and what takes longer
 build: $(INSTALLED) ## Bundle SERVICE into dist/: one file and the assets beside it
 	@node build/package/bundle.ts "$(SERVICE)"
 
+.PHONY: image
+image: ## Build SERVICE's image, SERVICE:dev; TAG=1.2.3 makes it SERVICE:1.2.3 of that version, NODE_IMAGE pins the base
+	@scripts/image.sh "$(SERVICE)" "$(TAG)" $(if $(NODE_IMAGE),--build-arg NODE_IMAGE="$(NODE_IMAGE)")
+
+.PHONY: sbom
+sbom: $(INSTALLED) # Write dist/sbom.cdx.json (CycloneDX) and dist/licenses.txt: the packages inside SERVICE's bundle
+	@node build/package/sbom.ts "$(SERVICE)"
+
 .PHONY: clean-data
 clean-data: # Remove the embedded PostgreSQL's data: the next `make run` starts with an empty database
 	@rm -rf .data
