@@ -102,6 +102,14 @@ build: $(INSTALLED) ## Bundle SERVICE into dist/: one file and the assets beside
 image: ## Build SERVICE's image, SERVICE:dev; TAG=1.2.3 makes it SERVICE:1.2.3 of that version, NODE_IMAGE pins the base
 	@scripts/image.sh "$(SERVICE)" "$(TAG)" $(if $(NODE_IMAGE),--build-arg NODE_IMAGE="$(NODE_IMAGE)")
 
+.PHONY: up
+up: # Start the user service and PostgreSQL in containers (deployments/docker-compose.yml); PROFILE=monitoring adds Prometheus
+	@scripts/up.sh $(PROFILE)
+
+.PHONY: down
+down: # Stop what `make up` started; its data stay, unless DOWN_FLAGS=--volumes
+	@scripts/compose.sh --profile monitoring down $(DOWN_FLAGS)
+
 .PHONY: sbom
 sbom: $(INSTALLED) # Write dist/sbom.cdx.json (CycloneDX) and dist/licenses.txt: the packages inside SERVICE's bundle
 	@node build/package/sbom.ts "$(SERVICE)"

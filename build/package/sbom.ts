@@ -5,8 +5,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import type { Metafile } from "esbuild";
 import { createBillOfMaterials } from "./bill-of-materials.ts";
-import { formatLicenses } from "./licenses.ts";
 import { bundledPackages } from "./bundled-packages.ts";
+import { formatLicenses } from "./licenses.ts";
 import { bundleService, root, serviceNamed } from "./service-bundle.ts";
 
 const service = await serviceNamed(process.argv[2]);
