@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { findDockerObstacle } from "./docker.ts";
+import { findDockerObstacle, run } from "./docker.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -19,4 +19,9 @@ export async function setup(project: TestProject): Promise<void> {
   if (obstacle && process.env.CI) throw new Error(obstacle);
   if (obstacle) process.stderr.write(`skipped: ${obstacle}\n`);
   else execFileSync("make", ["image", `TAG=${TAG}`], { cwd: join(import.meta.dirname, "../.."), stdio: "pipe" });
+}
+
+export async function teardown(): Promise<void> {
+  // What it was built from stays in the engine's cache.
+  if (!(await findDockerObstacle())) await run("docker", ["image", "rm", `user-service:${TAG}`]);
 }
