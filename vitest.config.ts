@@ -39,6 +39,26 @@ export default defineConfig({
       },
       {
         test: {
+          name: "image",
+          include: ["test/image/**/*.test.ts"],
+          globalSetup: ["test/image/global-setup.ts"],
+          // One file after the other: they measure start-up and memory.
+          sequence: { groupOrder: 2 },
+          maxWorkers: 1,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: "manifests",
+          include: ["test/manifests/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: "libraries",
           include: ["test/libraries/**/*.test.ts"],
           testTimeout: 60_000,

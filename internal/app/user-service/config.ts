@@ -10,13 +10,14 @@ import {
   text,
   type Values,
 } from "@grpc-service-template/config";
+import { bundledVersion } from "#internal/pkg/config/bundled-version.ts";
 import { defineConfiguration } from "#internal/pkg/config/define-configuration.ts";
 
 export const SERVICE = "user-service";
 
 /** Every option and its default. configs/user-service/ holds what differs in an environment. */
 const options = {
-  version: text({ doc: "The release, as logs and metrics name it.", default: "0.0.0-dev" }),
+  version: text({ doc: "The release, as logs and metrics name it.", default: bundledVersion }),
   host: text({ doc: "The address to listen on; empty: all of this machine's.", default: "" }),
   port: port({ doc: "The port of gRPC, gRPC-Web, Connect and REST; 0: any free one.", default: 8080 }),
   adminPort: port({ doc: "The port of /metrics, /livez and /readyz: never public; 0: any free one.", default: 9090 }),

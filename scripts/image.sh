@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Builds a service's image: image.sh user-service [tag] [more arguments of docker build]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+service=$1 tag=${2:-dev}
+shift; [ $# -eq 0 ] || shift
+
+# A client without buildx can build with the BuildKit of its engine, when there is none it refuses.
+docker=docker
+if ! docker buildx version >/dev/null 2>&1 && [ -x /usr/bin/docker ]; then docker=/usr/bin/docker; fi
+
+# The commit's time, not the clock's: the same commit gives the same image.
+DOCKER_BUILDKIT=1 exec "$docker" build --file build/package/Dockerfile --tag "$service:$tag" \
+  --build-arg SERVICE="$service" \
+  --build-arg VERSION="$([ "$tag" = dev ] && echo 0.0.0-dev || echo "$tag")" \
+  --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
+  --build-arg CREATED="$(git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:00Z)" \
+  "$@" .

@@ -1,0 +1,27 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+import { findDockerObstacle, run } from "./docker.ts";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    /** Why the image cannot be tried here, or undefined. Never on a build server: there it is a failure. */
+    dockerObstacle: string | undefined;
+  }
+}
+
+/** Of the image under test, so that nobody's user-service:dev is replaced. */
+const TAG = "9.8.7-test";
+
+export async function setup(project: TestProject): Promise<void> {
+  const obstacle = await findDockerObstacle();
+  project.provide("dockerObstacle", obstacle);
+  if (obstacle && process.env.CI) throw new Error(obstacle);
+  if (obstacle) process.stderr.write(`skipped: ${obstacle}\n`);
+  else execFileSync("make", ["image", `TAG=${TAG}`], { cwd: join(import.meta.dirname, "../.."), stdio: "pipe" });
+}
+
+export async function teardown(): Promise<void> {
+  // What it was built from stays in the engine's cache.
+  if (!(await findDockerObstacle())) await run("docker", ["image", "rm", `user-service:${TAG}`]);
+}
