@@ -62,6 +62,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: "k8s",
+          include: ["test/rollout/kubernetes.test.ts"],
+          sequence: { groupOrder: 4 },
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: "manifests",
           include: ["test/manifests/**/*.test.ts"],
           testTimeout: 60_000,

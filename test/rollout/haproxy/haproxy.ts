@@ -74,10 +74,15 @@ function configurationOf({ slots, grpcPort, http1Port, checkIntervalMs, redispat
     slots.map((slot) => `  server ${slot.name} 127.0.0.1:${slot.port} ${optionsOf(slot)}`).join("\n");
   return `
 global
+  log 127.0.0.1:5514 len 2048 format raw local0
   stats socket ${stats} mode 600
 defaults
   mode http
-  timeout connect 1s
+  log global
+  option httplog
+  timeout connect 5s
+  # Of the check's answer: only one that says no, or a closed port, may count at once on a busy machine.
+  timeout check 3s
   # A watched health stream says nothing for as long as nothing changes.
   timeout client 1h
   timeout server 1h

@@ -44,6 +44,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   const fleet = createFleet(slots, proxy, {
     APP_ENV: "production",
     DATABASE_URL: options.databaseUrl,
+    // The test reads every line that an instance logs.
+    USER_SERVICE_ACCESS_LOG_SAMPLING: "0",
     USER_SERVICE_DRAIN_DELAY_MS: String(drainDelayMs),
   });
   onTestFinished(() => fleet.stop());
@@ -56,7 +58,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
       loads += 1;
       const load = await startLoad([process.execPath, new URL("../load/main.ts", import.meta.url).pathname], {
         run: `run${loads}`,
-        callsPerSecond: 300,
+        callsPerSecond: 500,
         grpcJsTarget: `127.0.0.1:${grpcPort}`,
         ghzAddress: `127.0.0.1:${grpcPort}`,
         http1Url: `http://127.0.0.1:${http1Port}`,
