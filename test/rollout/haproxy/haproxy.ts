@@ -74,12 +74,9 @@ function configurationOf({ slots, grpcPort, http1Port, checkIntervalMs, redispat
     slots.map((slot) => `  server ${slot.name} 127.0.0.1:${slot.port} ${optionsOf(slot)}`).join("\n");
   return `
 global
-  log 127.0.0.1:5514 len 2048 format raw local0
   stats socket ${stats} mode 600
 defaults
   mode http
-  log global
-  option httplog
   timeout connect 5s
   # Of the check's answer: only one that says no, or a closed port, may count at once on a busy machine.
   timeout check 3s
