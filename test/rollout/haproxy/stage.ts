@@ -44,6 +44,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   const fleet = createFleet(slots, proxy, {
     APP_ENV: "production",
     DATABASE_URL: options.databaseUrl,
+    // On a starved machine a new process may need longer than 1.5 s to connect; that is not what is tried here.
+    USER_SERVICE_DATABASE_CONNECT_TIMEOUT_MS: "10s",
     // The test reads every line that an instance logs.
     USER_SERVICE_ACCESS_LOG_SAMPLING: "0",
     USER_SERVICE_DRAIN_DELAY_MS: String(drainDelayMs),

@@ -9,6 +9,8 @@ const run = promisify(execFile);
 
 export const IMAGES = { v1: "user-service:e2e-v1", v2: "user-service:e2e-v2", load: "user-service-load:e2e" };
 
+const DATABASE_IMAGE = "postgres:17-trixie";
+
 const V2_DOCKERFILE = `FROM ${IMAGES.v1}
 COPY migration.sql /app/${MIGRATIONS}/${ADDED_MIGRATION.name}/
 `;
@@ -31,7 +33,12 @@ export async function provideImages(folder: string): Promise<void> {
     await writeDescriptors(join(context, "users.binpb"));
     await cp((await run("which", ["ghz"])).stdout.trim(), join(context, "ghz"));
   });
-  await load(["postgres:17-trixie", ...Object.values(IMAGES)]);
+  const isLocal = await run("docker", ["image", "inspect", DATABASE_IMAGE]).then(
+    () => true,
+    () => false,
+  );
+  // A cluster that has a registry fetches the public one by itself.
+  await load([...(isLocal ? [DATABASE_IMAGE] : []), ...Object.values(IMAGES)]);
 }
 
 async function buildImage(tag: string, context: string, dockerfile: string, fill: (context: string) => Promise<void>) {
