@@ -46,7 +46,7 @@ describe.skipIf(missing.length > 0)("instances behind HAProxy", () => {
     const { fleet, load } = await serveUnderLoad();
 
     for (let round = 0; round < 3; round += 1) await fleet.roll(v1);
-    await load.answers(500);
+    await load.answers(3_000);
     const report = await tally.count("three rolling restarts", load);
 
     expect(failuresOf(report)).toEqual([]);

@@ -16,7 +16,7 @@ export interface Load {
 }
 
 /** How long some more answers may take, in ms. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 30_000;
 
 /**
  * Starts the load program by a command to which the plan is added, and resolves once it makes calls. The program may run on
