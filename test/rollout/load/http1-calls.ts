@@ -13,6 +13,8 @@ export function createHttp1Calls(baseUrl: string): UserCalls {
 
   async function exchange(method: string, path: string, body?: object): Promise<string> {
     const sent = request(new URL(path, baseUrl), { agent, method, headers: { "content-type": "application/json" } });
+    // One that comes after the answer's head ends its body too, where it is seen.
+    sent.on("error", () => {});
     sent.setTimeout(CALL_TIMEOUT_MS, () => sent.destroy(new Error("no answer in time")));
     sent.end(body && JSON.stringify(body));
     const [response] = await once(sent, "response");

@@ -1,7 +1,6 @@
 // Calls the user service with three kinds of client until its standard input ends: `node main.ts PLAN`, a LoadPlan as JSON.
 // Writes LoadLines.
 import { once } from "node:events";
-import { writeSync } from "node:fs";
 import { startGhz } from "./ghz-client.ts";
 import { createGrpcJsCalls } from "./grpc-js-calls.ts";
 import { startHealthWatch } from "./health-watch.ts";
@@ -11,8 +10,8 @@ import { startPacedCalls } from "./paced-calls.ts";
 
 const TELL_EVERY_MS = 100;
 
-function tell(line: LoadLine): void {
-  writeSync(1, `${JSON.stringify(line)}\n`);
+function tell(line: LoadLine, onWritten?: () => void): void {
+  process.stdout.write(`${JSON.stringify(line)}\n`, onWritten);
 }
 
 const plan: LoadPlan = JSON.parse(process.argv[2] ?? "");
@@ -36,8 +35,5 @@ clearInterval(telling);
 const reports: ClientReport[] = await Promise.all(clients.map((client) => client.stop()));
 const setup = { client: "set-up", made: 1, answered: 1, created: 1, createsFailed: 0, failures: [] };
 watch.stop();
-// A write to a pipe may be partial: this one is awaited.
-process.stdout.write(
-  `${JSON.stringify({ report: { clients: [...reports, setup], watched: watch.events } } satisfies LoadLine)}\n`,
-  () => process.exit(0),
-);
+// A report may be larger than a pipe takes at once, so its end is awaited.
+tell({ report: { clients: [...reports, setup], watched: watch.events } }, () => process.exit(0));
