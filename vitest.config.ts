@@ -51,6 +51,26 @@ export default defineConfig({
       },
       {
         test: {
+          name: "rollout",
+          include: ["test/rollout/haproxy.test.ts"],
+          globalSetup: ["test/database/global-setup.ts"],
+          // Alone: it counts what a busy machine would lose, too.
+          sequence: { groupOrder: 3 },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "k8s",
+          include: ["test/rollout/kubernetes.test.ts"],
+          sequence: { groupOrder: 4 },
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
           name: "manifests",
           include: ["test/manifests/**/*.test.ts"],
           testTimeout: 60_000,
