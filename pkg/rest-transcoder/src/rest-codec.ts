@@ -130,7 +130,9 @@ export class RestCodec implements UnaryCodec {
 
   respond(call: CodecCall, message: Message): void | Promise<void> {
     const { write, sendsAnyContentType, settings } = this.#route;
-    const { contentType, body, etag } = write(message);
+    const { contentType, body, etag: written } = write(message);
+    // A longer one would not fit into a block of headers.
+    const etag = written !== undefined && written.length <= MAX_ETAG_CHARS ? written : undefined;
     settings.headers.hideMetadata?.(call.responseHeader);
     settings.headers.hideMetadata?.(call.responseTrailer);
     const head: AnswerHead = [":status", "200", "content-type", contentType];
@@ -165,6 +167,8 @@ export class RestCodec implements UnaryCodec {
     return new ConnectError("the resource's etag is not the one in If-Match", Code.Aborted);
   }
 }
+
+const MAX_ETAG_CHARS = 8 * 1024;
 
 /** GET, and HEAD, which is GET without the body. Of the request: a rule may take any method. */
 function isRead(httpMethod: string): boolean {
