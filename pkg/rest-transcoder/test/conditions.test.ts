@@ -132,7 +132,13 @@ playTable("If-Match", [
   { says: "the tag, of GET", send: GET, headers: { "if-match": TAG }, gets },
   failed("another tag, of GET", GET, '"v2"', gets),
   failed("a weak tag, of GET", GET, `W/${TAG}`, gets),
-  { says: "another tag, of HEAD", send: "HEAD /v1/shelves/1/books/2", headers: { "if-match": '"v2"' }, gets, status: 412 },
+  {
+    says: "another tag, of HEAD",
+    send: "HEAD /v1/shelves/1/books/2",
+    headers: { "if-match": '"v2"' },
+    gets,
+    status: 412,
+  },
   { says: "*, of GET", send: GET, headers: { "if-match": "*" }, gets },
   {
     says: "a tag, of GET without such a field",

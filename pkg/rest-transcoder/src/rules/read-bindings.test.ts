@@ -65,6 +65,10 @@ describe("annotations", () => {
     expect(names).toEqual([["Request.user", "User.parent", "User.id"], ["Request.at"]]);
   });
 
+  test("methods without rules have none, and are no mistake", () => {
+    expect(read({ Call: undefined })).toEqual([]);
+  });
+
   test("a method given twice is one", () => {
     const methods = createRpcs({ Call: { get: "/" } });
     expect(readBindings({ methods: [...methods, ...methods] })).toHaveLength(1);
