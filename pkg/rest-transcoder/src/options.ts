@@ -54,8 +54,13 @@ export interface RestSettings {
   readonly errorFormat: ErrorFormat;
 }
 
+/** @throws RangeError or TypeError for a value that an option cannot have: it would switch a limit off without a word */
 export function withDefaults(options: RestOptions): RestSettings {
   const { serviceConfig, registry, maxDepth, writeMaxBytes, errorFormat = "aip-193" } = options;
+  assertPositive("maxQueryPairs", options.maxQueryPairs);
+  assertPositive("maxDepth", maxDepth);
+  assertPositive("writeMaxBytes", writeMaxBytes);
+  assertErrorFormat(errorFormat);
   const etagField = options.etagField === false ? undefined : (options.etagField ?? "etag");
   return {
     rules: serviceConfig === undefined ? {} : { serviceConfig },
@@ -81,4 +86,16 @@ export function withDefaults(options: RestOptions): RestSettings {
     etagField,
     errorFormat,
   };
+}
+
+function assertPositive(name: string, value: unknown): void {
+  if (value === undefined || (typeof value === "number" && value > 0)) return;
+  throw new RangeError(`${name} must be a number above 0: it is ${value}`);
+}
+
+const ERROR_FORMATS: readonly unknown[] = ["aip-193", "status"] satisfies ErrorFormat[];
+
+function assertErrorFormat(value: unknown): void {
+  if (ERROR_FORMATS.includes(value)) return;
+  throw new RangeError(`errorFormat must be "aip-193" or "status": it is ${JSON.stringify(value)}`);
 }

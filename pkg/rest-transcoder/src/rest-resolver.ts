@@ -12,7 +12,7 @@ import type { RestSettings } from "./options.ts";
 import { isJsonContentType, takesAnyContentType } from "./request/content-type.ts";
 import { compileRequestReader } from "./request/request-reader.ts";
 import { compileIfMatch } from "./response/if-match.ts";
-import { compileResponseWriter, sendsAnyContentType } from "./response/response-writer.ts";
+import { compileResponseWriter, findAnswersEtag, sendsAnyContentType } from "./response/response-writer.ts";
 import { RestCodec, type Route } from "./rest-codec.ts";
 import { createRouter } from "./routing/router.ts";
 import type { Binding } from "./rules/binding.ts";
@@ -54,6 +54,7 @@ function compileRoute(binding: Binding, entry: MethodEntry, settings: RestSettin
     reader: compileRequestReader(binding, { ...request, maxDepth }),
     writeIfMatch: compileIfMatch(binding, settings.etagField),
     write: compileResponseWriter(binding, { ...response, writeMaxBytes }),
+    answersEtag: findAnswersEtag(binding, settings.etagField) !== undefined,
     takesAnyContentType: takesAnyContentType(binding),
     sendsAnyContentType: sendsAnyContentType(binding),
   };
@@ -101,7 +102,7 @@ function options(allow: readonly string[]): PlainAnswer {
 
 function wrongMethod(allow: readonly string[]): Refusal {
   const names = [...allow, "OPTIONS"].join(", ");
-  return refusal(405, Code.Unimplemented, `this path is called by ${allow.join(", ")}`, ["allow", names]);
+  return refusal(405, Code.Unimplemented, `this path allows ${names}`, ["allow", names]);
 }
 
 function refusal(

@@ -9,7 +9,8 @@ import { RuleError } from "./rules/rule-error.ts";
 
 /**
  * REST by google.api.http, for `createRpcServer({ protocols: [createRestTranscoder()] })`: each method that has a rule is
- * served at its paths too. The server throws a RuleError when it is created, if a rule is wrong.
+ * served at its paths too. The server throws a RuleError when it is created, if a rule is wrong; without rules it serves as before.
+ * @throws RangeError or TypeError naming an option whose value it cannot have
  */
 export function createRestTranscoder(options: RestOptions = {}): ProtocolExtension {
   const settings = withDefaults(options);
