@@ -19,15 +19,24 @@ import {
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 
-type Manifest = { name?: string; exports?: Record<string, unknown>; scripts?: unknown; devDependencies?: unknown };
+type Manifest = {
+  name?: string;
+  exports?: Record<string, unknown>;
+  scripts?: unknown;
+  devDependencies?: unknown;
+  /** Folders of api/third_party that users' protos import, `google/api`: the tarball has them in `proto/`. */
+  sharedProtos?: string[];
+};
 
 const repository = resolve(import.meta.dirname, "..");
 const notShipped = /\.(?:test|bench|fixture)\.ts$/;
 
 function main([library, outFolder = join(repository, "dist")]: string[]): void {
   if (!library) {
-    console.error("usage: make pack LIB=pkg/aip");
-    process.exit(64);
+    refuse("no library is named");
+  }
+  if (!existsSync(join(library, "package.json"))) {
+    refuse(`there is no library ${library}`);
   }
   const staging = mkdtempSync(join(tmpdir(), "pack-library-"));
   try {
@@ -38,9 +47,14 @@ function main([library, outFolder = join(repository, "dist")]: string[]): void {
   }
 }
 
+function refuse(reason: string): never {
+  console.error(`${reason}; usage: make pack LIB=pkg/aip`);
+  process.exit(64);
+}
+
 function stage(library: string, staging: string): void {
   const manifest: Manifest = JSON.parse(readFileSync(join(library, "package.json"), "utf8"));
-  const { scripts: _, devDependencies: __, ...published } = manifest;
+  const { scripts: _, devDependencies: __, sharedProtos = [], ...published } = manifest;
   const exports = Object.fromEntries(
     Object.entries(manifest.exports ?? {}).map(([subpath, target]) => [subpath, compiledTarget(library, target)]),
   );
@@ -50,6 +64,9 @@ function stage(library: string, staging: string): void {
   const documents = [join(library, "README.md"), join(repository, "LICENSE"), join(library, "LICENSE")];
   for (const path of [...documents, join(library, "proto")].filter(existsSync)) {
     cpSync(path, join(staging, basename(path)), { recursive: true });
+  }
+  for (const folder of sharedProtos) {
+    cpSync(join(repository, "api/third_party", folder), join(staging, "proto", folder), { recursive: true });
   }
 }
 

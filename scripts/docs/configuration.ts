@@ -1,5 +1,5 @@
 // Writes docs/configuration/<service>.md, the reference of a service's options, for every service there is.
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "../..");
@@ -7,7 +7,12 @@ const target = join(root, "docs", "configuration");
 
 mkdirSync(target, { recursive: true });
 for (const service of readdirSync(join(root, "cmd"))) {
-  const { configuration } = await import(join(root, "internal", "app", service, "config.ts"));
+  const config = join("internal", "app", service, "config.ts");
+  if (!existsSync(join(root, config))) {
+    process.stderr.write(`cmd/${service} has no ${config}: it must export the service's \`configuration\`\n`);
+    process.exit(1);
+  }
+  const { configuration } = await import(join(root, config));
   writeFileSync(join(target, `${service}.md`), `${introductionOf(service)}\n${configuration.reference()}`);
 }
 

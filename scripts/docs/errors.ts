@@ -30,7 +30,12 @@ const OF_THE_SERVER: readonly (readonly [Code, string])[] = [
   [Code.DeadlineExceeded, "the call's time was over"],
   [Code.Unimplemented, "there is no such method, or the compression is unknown, or a call has not exactly one message"],
   [Code.ResourceExhausted, "a message is larger than the server takes or sends, or it holds too many bytes already"],
-  [Code.InvalidArgument, "the request cannot be read"],
+  [
+    Code.InvalidArgument,
+    "the request cannot be read; by REST, a BadRequest with every parameter or field that is wrong",
+  ],
+  [Code.NotFound, "nothing is served at this path"],
+  [Code.Aborted, "by REST: the resource that a GET asks for does not have the etag in If-Match"],
   [
     Code.Unavailable,
     "the server is shutting down, or has too many calls in flight; ask again, another instance answers",
@@ -74,7 +79,7 @@ function rows(reasons: readonly Reason[]): string[][] {
   ]);
 }
 
-const HEAD = ["reason", "gRPC code", "HTTP status (Connect)", "details", "what it says"];
+const HEAD = ["reason", "gRPC code", "HTTP status", "details", "what it says"];
 
 const shared: readonly Reason[] = [
   {
@@ -108,10 +113,12 @@ const sections = services.map((service) => {
 writeDocument("docs/errors.md", [
   "# Errors",
   `Every error carries a \`google.rpc.ErrorInfo\` ([AIP-193](https://google.aip.dev/193)): programs decide by its \`reason\`, which is
-unique within its \`domain\`, or by the code; texts are for people and change. A service names its reasons in its \`model/errors.ts\`;
+unique within its \`domain\`, or by the code; texts are for people and change. The HTTP status is that of Connect and of REST, where some have
+a more exact one: 412 for ABORTED after an If-Match, 413 for a body that is too large, 404, 405, 406 and 415 for what is no call. A service names its reasons in its \`model/errors.ts\`;
 \`internal/pkg/middleware/errors.ts\` has the one table from error to code.`,
   ...sections,
   `## Of every service\n\n${table(HEAD, rows(shared))}`,
   `## Of the server\n\nWhat ends a call before or beside its handler. A request that is no call (an unknown path or content type, the wrong
-HTTP method) has a status alone: [pkg/rpc-server](../pkg/rpc-server/README.md#what-bad-input-gets).\n\n${table(HEAD, rows(ofTheServer))}`,
+HTTP method) has a status and text, and by REST the same JSON as all errors: [pkg/rpc-server](../pkg/rpc-server/README.md#what-bad-input-gets),
+[pkg/rest-transcoder](../pkg/rest-transcoder/README.md#errors). What Node's parser refuses (400, 408, 431 over HTTP/1.1) has no ErrorInfo.\n\n${table(HEAD, rows(ofTheServer))}`,
 ]);

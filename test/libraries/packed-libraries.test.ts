@@ -19,6 +19,7 @@ interface Manifest {
   readonly version: string;
   readonly dependencies?: Record<string, string>;
   readonly peerDependencies?: Record<string, string>;
+  readonly sharedProtos?: readonly string[];
 }
 
 const execute = promisify(execFile);
@@ -57,7 +58,11 @@ describe.each(libraries)("the tarball of $name", (library) => {
     const licence = [library.folder, repository].some((folder) => existsSync(join(folder, "LICENSE")))
       ? ["LICENSE"]
       : [];
-    const protos = filesIn(join(library.folder, "proto")).map((path) => join("proto", path));
+    const own = filesIn(join(library.folder, "proto"));
+    const shared = (readManifest(library.folder).sharedProtos ?? []).flatMap((folder) =>
+      filesIn(join(repository, "api/third_party", folder)).map((path) => join(folder, path)),
+    );
+    const protos = [...own, ...shared].map((path) => join("proto", path));
 
     expect(filesIn(installed).filter((path) => !path.startsWith("dist"))).toEqual(
       [...licence, "README.md", "package.json", ...protos].sort(),
@@ -107,6 +112,15 @@ describe.each(libraries)("the tarball of $name", (library) => {
 
     await typeCheck(project);
   });
+});
+
+test("the tarball of rest-transcoder has the protos that its users' protos import", async () => {
+  const library = libraries.find(({ name }) => name === "@grpc-service-template/rest-transcoder") as Library;
+  const project = await createProject(library);
+
+  expect(filesIn(join(project, "node_modules", library.name, "proto"))).toEqual(
+    ["annotations", "field_behavior", "http", "httpbody"].map((name) => `google/api/${name}.proto`),
+  );
 });
 
 test("the tarball of rest-transcoder serves REST on a server from the tarball of rpc-server", async () => {
@@ -170,6 +184,15 @@ describe("packing", () => {
     const library = createLibrary("@example/wrong", {}, ['export const count: number = "one";']);
 
     await expect(tarballOf(library)).rejects.toThrow(/src\/index\.ts.*TS2322/);
+  });
+
+  test("a folder that is no library is refused in a line that says how to name one", async () => {
+    const missing = { name: "@example/missing", folder: "rest-transcoder" };
+
+    await expect(tarballOf(missing)).rejects.toMatchObject({
+      code: 64,
+      stderr: "there is no library rest-transcoder; usage: make pack LIB=pkg/aip\n",
+    });
   });
 
   test("a library without the source that it exports is refused", async () => {

@@ -51,8 +51,8 @@ export function createLogger(options: LoggerOptions): winston.Logger {
     isEnabled: (each) => logger.isLevelEnabled(each),
   });
   const logger = winston.createLogger({ level, format: lineFormat, transports: [transport] });
-  guard(logger);
   shorten(logger, lineFormat, transport);
+  guard(logger);
   return logger;
 }
 

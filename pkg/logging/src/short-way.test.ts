@@ -55,6 +55,28 @@ test("fields give the same line, whether it passes through winston's streams or 
   expect(long.output()).toContain("zone_");
 });
 
+test("by itself, a message with fields does not pass through winston's streams", async () => {
+  const { logger, output } = logToFile();
+  const write = vi.spyOn(logger, "write");
+  logger.info("m", { a: 1 });
+  logger.log("warn", "n", { a: 1 });
+  expect(await output()).toMatch(/"m".*\n.*"n"/);
+  expect(write).not.toHaveBeenCalled();
+});
+
+test.each(["has", "getPrototypeOf", "ownKeys", "getOwnPropertyDescriptor", "get"])(
+  "fields that throw at %s cost their line's fields, and nothing else",
+  async (trap) => {
+    const { logger, output } = logToFile();
+    const boom = () => {
+      throw new Error("trap");
+    };
+    logger.log("info", "m", new Proxy({ a: 1 }, { [trap]: boom }));
+    logger.info("n", new Proxy({ a: 1 }, { [trap]: boom }));
+    expect((await output()).match(/"message":"."/g)).toEqual(['"message":"m"', '"message":"n"']);
+  },
+);
+
 test.each([
   ["a child", (logger: winston.Logger) => logger.child({ part: "x" }).info("m", { a: 1 }), '"part":"x"'],
   ["default fields", (logger: winston.Logger) => log({ defaultMeta: { part: "x" } }, logger), '"part":"x"'],

@@ -18,7 +18,7 @@ export interface RestOptions extends HeaderPolicyOptions {
   readonly ignoreUnknownFields?: boolean;
   /** How many parameters a query may have. More: 400. Default: 1000. */
   readonly maxQueryPairs?: number;
-  /** How deep a body may be nested. Deeper: 400. Default: 100. */
+  /** How deep a body may be nested. Deeper: 400. Default: the server's. */
   readonly maxDepth?: number;
 
   /** Whether fields that have their default value are written. Default: true. */
@@ -29,7 +29,7 @@ export interface RestOptions extends HeaderPolicyOptions {
   readonly int64AsNumbers?: boolean;
   /** Whether fields are written by their names in the proto, `display_name`. Default: `displayName`. Both are read. */
   readonly useProtoFieldName?: boolean;
-  /** The largest body of an answer, in bytes. Larger: 429. Default: 4 MiB. */
+  /** The largest body of an answer, in bytes. Larger: 429. Default: the server's. */
   readonly writeMaxBytes?: number;
 
   /**
@@ -46,18 +46,21 @@ export interface RestOptions extends HeaderPolicyOptions {
 /** What the parts are told. */
 export interface RestSettings {
   readonly rules: Omit<BindingOptions, "methods">;
-  readonly request: RequestOptions;
-  readonly response: ResponseOptions;
+  readonly request: Omit<RequestOptions, "maxDepth"> & { readonly maxDepth: number | undefined };
+  readonly response: Omit<ResponseOptions, "writeMaxBytes"> & { readonly writeMaxBytes: number | undefined };
   readonly headers: HeaderPolicy;
   readonly registry: Registry | undefined;
   readonly etagField: string | undefined;
   readonly errorFormat: ErrorFormat;
 }
 
-const MIB = 1024 * 1024;
-
+/** @throws RangeError or TypeError for a value that an option cannot have: it would switch a limit off without a word */
 export function withDefaults(options: RestOptions): RestSettings {
-  const { serviceConfig, registry, maxDepth = 100, writeMaxBytes = 4 * MIB, errorFormat = "aip-193" } = options;
+  const { serviceConfig, registry, maxDepth, writeMaxBytes, errorFormat = "aip-193" } = options;
+  assertPositive("maxQueryPairs", options.maxQueryPairs);
+  assertPositive("maxDepth", maxDepth);
+  assertPositive("writeMaxBytes", writeMaxBytes);
+  assertErrorFormat(errorFormat);
   const etagField = options.etagField === false ? undefined : (options.etagField ?? "etag");
   return {
     rules: serviceConfig === undefined ? {} : { serviceConfig },
@@ -83,4 +86,16 @@ export function withDefaults(options: RestOptions): RestSettings {
     etagField,
     errorFormat,
   };
+}
+
+function assertPositive(name: string, value: unknown): void {
+  if (value === undefined || (typeof value === "number" && value > 0)) return;
+  throw new RangeError(`${name} must be a number above 0: it is ${value}`);
+}
+
+const ERROR_FORMATS: readonly unknown[] = ["aip-193", "status"] satisfies ErrorFormat[];
+
+function assertErrorFormat(value: unknown): void {
+  if (ERROR_FORMATS.includes(value)) return;
+  throw new RangeError(`errorFormat must be "aip-193" or "status": it is ${JSON.stringify(value)}`);
 }

@@ -17,7 +17,7 @@ import type { RestSettings } from "./options.ts";
 import type { RequestReader } from "./request/request-reader.ts";
 import { statusOfError, writeErrorBody } from "./response/error-body.ts";
 import { ifMatchHits, ifNoneMatchHits } from "./response/etag.ts";
-import { type IfMatchWriter, refuseIfNoneMatch } from "./response/if-match.ts";
+import { type IfMatchWriter, refuseIfNoneMatch, refuseTags } from "./response/if-match.ts";
 import type { ResponseWriter } from "./response/response-writer.ts";
 import type { Binding } from "./rules/binding.ts";
 
@@ -29,6 +29,8 @@ export interface Route {
   readonly reader: RequestReader;
   readonly writeIfMatch: IfMatchWriter;
   readonly write: ResponseWriter;
+  /** Whether answers have an etag field. */
+  readonly answersEtag: boolean;
   /** Whether requests have a google.api.HttpBody. */
   readonly takesAnyContentType: boolean;
   /** Whether answers have one. */
@@ -119,10 +121,13 @@ export class RestCodec implements UnaryCodec {
   }
 
   #read({ exchange }: CodecCall, body: Uint8Array): Message {
-    const { reader, writeIfMatch } = this.#route;
+    const { reader, writeIfMatch, answersEtag } = this.#route;
     const parts = { values: this.#values, query: this.#query, body, contentType: this.#contentType };
     const message = reader.read(parts);
-    if (isRead(exchange.method)) return message;
+    if (isRead(exchange.method)) {
+      if (!answersEtag) refuseTags(this.#ifMatch);
+      return message;
+    }
     writeIfMatch(message, this.#ifMatch);
     refuseIfNoneMatch(this.#ifNoneMatch);
     return message;
@@ -130,18 +135,20 @@ export class RestCodec implements UnaryCodec {
 
   respond(call: CodecCall, message: Message): void | Promise<void> {
     const { write, sendsAnyContentType, settings } = this.#route;
-    const { contentType, body, etag } = write(message);
+    const { contentType, body, etag: written } = write(message);
+    // A longer one would not fit into a block of headers.
+    const etag = written !== undefined && written.length <= MAX_ETAG_CHARS ? written : undefined;
     settings.headers.hideMetadata?.(call.responseHeader);
     settings.headers.hideMetadata?.(call.responseTrailer);
     const head: AnswerHead = [":status", "200", "content-type", contentType];
     // What a client has uploaded must not become a page of ours. Source: Fetch standard, X-Content-Type-Options.
     if (sendsAnyContentType) head.push("x-content-type-options", "nosniff");
+    // If-Match is judged before If-None-Match. Source: RFC 9110, 13.2.2.
+    const isReading = isRead(call.exchange.method);
+    if (isReading && this.#ifMatch !== null && !ifMatchHits(this.#ifMatch, etag)) throw this.#mismatch();
     if (etag === undefined) return sendBody(call, head, body);
 
     call.responseHeader.delete("etag");
-    // Source: RFC 9110, 13.2.2.
-    const isReading = isRead(call.exchange.method);
-    if (isReading && this.#ifMatch !== null && !ifMatchHits(this.#ifMatch, etag)) throw this.#mismatch();
     if (isReading && ifNoneMatchHits(this.#ifNoneMatch, etag)) return notModified(call, etag, body.length);
     head.push("etag", etag);
     return sendBody(call, head, body);
@@ -165,6 +172,8 @@ export class RestCodec implements UnaryCodec {
     return new ConnectError("the resource's etag is not the one in If-Match", Code.Aborted);
   }
 }
+
+const MAX_ETAG_CHARS = 8 * 1024;
 
 /** GET, and HEAD, which is GET without the body. Of the request: a rule may take any method. */
 function isRead(httpMethod: string): boolean {

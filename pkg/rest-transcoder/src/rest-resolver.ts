@@ -12,19 +12,18 @@ import type { RestSettings } from "./options.ts";
 import { isJsonContentType, takesAnyContentType } from "./request/content-type.ts";
 import { compileRequestReader } from "./request/request-reader.ts";
 import { compileIfMatch } from "./response/if-match.ts";
-import { compileResponseWriter, sendsAnyContentType } from "./response/response-writer.ts";
+import { compileResponseWriter, findAnswersEtag, sendsAnyContentType } from "./response/response-writer.ts";
 import { RestCodec, type Route } from "./rest-codec.ts";
 import { createRouter } from "./routing/router.ts";
 import type { Binding } from "./rules/binding.ts";
-import { readBindings } from "./rules/read-bindings.ts";
 
-/**
- * Finds the methods of `entries` by their google.api.http rules.
- * @throws RuleError naming every rule that is wrong
- */
-export function createRestResolver(entries: readonly MethodEntry[], settings: RestSettings): Resolver {
+/** Finds the methods of `entries` by the bindings of their google.api.http rules. */
+export function createRestResolver(
+  entries: readonly MethodEntry[],
+  bindings: readonly Binding[],
+  settings: RestSettings,
+): Resolver {
   const byMethod = new Map(entries.map((entry) => [entry.method, entry]));
-  const bindings = readBindings({ methods: byMethod.keys(), ...settings.rules });
   const router = createRouter(bindings);
   const routes = new Map(bindings.map((binding) => [binding, compileRoute(binding, entryOf(binding), settings)]));
 
@@ -44,14 +43,18 @@ export function createRestResolver(entries: readonly MethodEntry[], settings: Re
   };
 }
 
+/** The limits are the server's, unless REST has some of its own. */
 function compileRoute(binding: Binding, entry: MethodEntry, settings: RestSettings): Route {
+  const { maxDepth = entry.maxDepth, ...request } = settings.request;
+  const { writeMaxBytes = entry.writeMaxBytes, ...response } = settings.response;
   return {
     binding,
     entry,
     settings,
-    reader: compileRequestReader(binding, settings.request),
+    reader: compileRequestReader(binding, { ...request, maxDepth }),
     writeIfMatch: compileIfMatch(binding, settings.etagField),
-    write: compileResponseWriter(binding, settings.response),
+    write: compileResponseWriter(binding, { ...response, writeMaxBytes }),
+    answersEtag: findAnswersEtag(binding, settings.etagField) !== undefined,
     takesAnyContentType: takesAnyContentType(binding),
     sendsAnyContentType: sendsAnyContentType(binding),
   };
@@ -99,7 +102,7 @@ function options(allow: readonly string[]): PlainAnswer {
 
 function wrongMethod(allow: readonly string[]): Refusal {
   const names = [...allow, "OPTIONS"].join(", ");
-  return refusal(405, Code.Unimplemented, `this path is called by ${allow.join(", ")}`, ["allow", names]);
+  return refusal(405, Code.Unimplemented, `this path allows ${names}`, ["allow", names]);
 }
 
 function refusal(

@@ -108,19 +108,19 @@ playTable("JSON", [
     says: "an unknown field",
     send: CREATE,
     body: { title: "Emma", colour: "red" },
-    ...badFields("book.colour is no known field", "book.colour"),
+    ...badFields("book.colour: unknown field", "book.colour"),
   },
   {
     says: "a value of another type",
     send: CREATE,
     body: { title: 1, copies: "many" },
-    ...badFields(/book.title must be a string; book.copies must be an integer/, "book.title", "book.copies"),
+    ...badFields(/book.title: must be a string; book.copies: must be an integer/, "book.title", "book.copies"),
   },
   {
     says: "a field within",
     send: CREATE,
     body: { sequel: { author: { fullName: 1 } } },
-    ...badFields("book.sequel.author.full_name must be a string", "book.sequel.author.full_name"),
+    ...badFields("book.sequel.author.full_name: must be a string", "book.sequel.author.full_name"),
   },
   {
     says: "two fields of a oneof",
@@ -132,7 +132,7 @@ playTable("JSON", [
     says: "a name twice",
     send: CREATE,
     body: '{"title": "a", "title": "b"}',
-    ...badFields("title is twice in one object of the body", "title"),
+    ...badFields("book.title: is set twice", "book.title"),
   },
   {
     says: "both names of a field at once",
@@ -154,19 +154,19 @@ playTable("JSON", [
     says: "another kind of value than the field has",
     send: CREATE,
     body: ["Emma"],
-    ...badFields("book must be a JSON object", "book"),
+    ...badFields("book: must be a JSON object", "book"),
   },
   {
     says: "with *, no object",
     send: "PUT /v1/messages/1",
     body: ["Hi!"],
-    ...badFields("library.v1.Message must be a JSON object", "library.v1.Message"),
+    ...badFields("library.v1.Message: must be a JSON object", "library.v1.Message"),
   },
   {
     says: "__proto__ is a field like others",
     send: CREATE,
     body: '{"__proto__": {"title": "a"}}',
-    ...badFields("book.__proto__ is no known field", "book.__proto__"),
+    ...badFields("book.__proto__: unknown field", "book.__proto__"),
   },
 ]);
 

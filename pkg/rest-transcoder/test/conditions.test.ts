@@ -97,6 +97,29 @@ const failed = (says: string, send: string, tags: string, called?: Row["gets"]):
   ...(called && { gets: called }),
   error: { code: 412, status: "ABORTED", message: /etag|entity tags|changed/ },
 });
+
+playTable(
+  "If-Match of GET, where the field is empty",
+  [
+    failed("a tag", GET, '"v2"', gets),
+    failed("the empty tag", GET, '""', gets),
+    { says: "*", send: GET, headers: { "if-match": "*" }, gets, answerHeaders: { etag: null } },
+  ],
+  { handlers: { getBook: ({ name }) => ({ name }) } },
+);
+playTable(
+  "If-Match of GET, etagField: false",
+  [
+    {
+      says: "a tag",
+      send: GET,
+      headers: { "if-match": TAG },
+      ...badRequest("if-match is not supported by this method"),
+    },
+  ],
+  { rest: { etagField: false } },
+);
+
 const DELETE = "DELETE /v1/shelves/1/books/2";
 const UPDATE = "PATCH /v1/shelves/1/books/2";
 const deleted = (etag?: string): Row["gets"] => ["DeleteBook", { ...NAME, ...(etag !== undefined && { etag }) }];
@@ -109,6 +132,38 @@ playTable("If-Match", [
   { says: "the tag, of GET", send: GET, headers: { "if-match": TAG }, gets },
   failed("another tag, of GET", GET, '"v2"', gets),
   failed("a weak tag, of GET", GET, `W/${TAG}`, gets),
+  {
+    says: "another tag, of HEAD",
+    send: "HEAD /v1/shelves/1/books/2",
+    headers: { "if-match": '"v2"' },
+    gets,
+    status: 412,
+  },
+  { says: "*, of GET", send: GET, headers: { "if-match": "*" }, gets },
+  {
+    says: "a tag, of GET without such a field",
+    send: "GET /v1/messages/1",
+    headers: { "if-match": TAG },
+    ...badRequest("if-match is not supported by this method"),
+  },
+  {
+    says: "a tag, of GET whose answers are a google.api.HttpBody",
+    send: "GET /v1/files/a",
+    headers: { "if-match": TAG },
+    ...badRequest("if-match is not supported by this method"),
+  },
+  {
+    says: "what is no tag, of GET without such a field",
+    send: "GET /v1/messages/1",
+    headers: { "if-match": "v1" },
+    ...badRequest(/^invalid if-match/),
+  },
+  {
+    says: "*, of GET without such a field",
+    send: "GET /v1/messages/1",
+    headers: { "if-match": "*" },
+    gets: ["GetMessage", { messageId: "1" }],
+  },
   {
     says: "sets the request's etag",
     send: DELETE,
@@ -140,7 +195,7 @@ playTable("If-Match", [
     says: "another etag in the request than in the header",
     send: `${DELETE}?etag=v2`,
     headers: { "if-match": TAG },
-    ...badFields("etag must be the same as in if-match", "etag"),
+    ...badFields("etag: must be the same as in if-match", "etag"),
   },
   {
     says: "the same in both",
@@ -153,14 +208,14 @@ playTable("If-Match", [
     send: UPDATE,
     headers: { "if-match": TAG },
     body: { etag: "v2" },
-    ...badFields("book.etag must be the same as in if-match", "book.etag"),
+    ...badFields("book.etag: must be the same as in if-match", "book.etag"),
   },
   {
     says: "* where the resource need not be there",
     send: `${UPDATE}?allow_missing=true`,
     headers: { "if-match": "*" },
     body: { title: "Emma" },
-    ...badFields("allow_missing must not be set with if-match", "allow_missing"),
+    ...badFields("allow_missing: must not be set with if-match", "allow_missing"),
   },
   {
     says: "of a method without such a field",

@@ -43,7 +43,7 @@ playTable("http.proto, examples", [
     says: "body *: it is not possible to have parameters",
     send: "PUT /v1/messages/123456?text=Hi",
     body: {},
-    ...badFields("text is set by the body, not by a parameter", "text"),
+    ...badFields("text: is set by the body, not by a parameter", "text"),
   },
   {
     says: "additional_bindings: the first way",
@@ -67,24 +67,24 @@ playTable("http.proto, rules for HTTP mapping", [
   {
     says: "1: a parameter cannot set what the path sets",
     send: "GET /v1/messages/1?message_id=2",
-    ...badFields("message_id is set by the path, not by a parameter", "message_id"),
+    ...badFields("message_id: is set by the path, not by a parameter", "message_id"),
   },
   {
     says: "1: a parameter cannot set what the body sets",
     send: "POST /v1/shelves/1/books?book.title=Emma",
     body: { title: "Persuasion" },
-    ...badFields("book.title is set by the body, not by a parameter", "book.title"),
+    ...badFields("book.title: is set by the body, not by a parameter", "book.title"),
   },
   {
     says: "1: a parameter is the field path in the request message",
     send: "GET /v1/messages/1?subfield=foo",
-    ...badFields("subfield is no known parameter", "subfield"),
+    ...badFields("subfield: unknown parameter", "subfield"),
   },
   {
     says: "2: with body * there is no parameter that is none of the fields either",
     send: "PUT /v1/messages/1?other=2",
     body: {},
-    ...badFields("other is no known parameter", "other"),
+    ...badFields("other: unknown parameter", "other"),
   },
   {
     says: "2: the path may say again what the body says",
@@ -96,7 +96,7 @@ playTable("http.proto, rules for HTTP mapping", [
     says: "2: nothing overrides the path",
     send: "PUT /v1/messages/1",
     body: { messageId: "2" },
-    ...badFields("message_id has another value in the body than in the path", "message_id"),
+    ...badFields("message_id: has another value in the body than in the path", "message_id"),
   },
   {
     says: "3: without body there is no HTTP request body",
@@ -173,7 +173,7 @@ playTable("http.proto, special notes", [
   {
     says: "repeated message fields are not mapped to parameters",
     send: "GET /v1/books:search?editors.full_name=A",
-    ...badFields("editors is a list of messages, which parameters cannot set", "editors"),
+    ...badFields("editors: is a list of messages, which parameters cannot set", "editors"),
   },
   {
     says: "an array may be the body, mapped to a repeated field",

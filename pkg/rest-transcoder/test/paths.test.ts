@@ -1,7 +1,7 @@
 import { badRequest, notFound, playTable } from "./conformance-table.ts";
 
-const wrongMethod = (allow: string, methods = allow.replace(", OPTIONS", "")) => ({
-  error: { code: 405, status: "UNIMPLEMENTED", message: `this path is called by ${methods}` },
+const wrongMethod = (allow: string) => ({
+  error: { code: 405, status: "UNIMPLEMENTED", message: `this path allows ${allow}` },
   answerHeaders: { allow },
 });
 

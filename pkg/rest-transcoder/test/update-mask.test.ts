@@ -58,7 +58,7 @@ playTable("update_mask of a PATCH", [
     says: "another name in the body than in the path",
     send: UPDATE,
     body: { name: "shelves/1/books/3" },
-    ...badFields("book.name has another value in the body than in the path", "book.name"),
+    ...badFields("book.name: has another value in the body than in the path", "book.name"),
   },
 ]);
 

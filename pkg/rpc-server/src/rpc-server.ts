@@ -16,7 +16,7 @@ import { compileRoutes } from "./method/router.ts";
 import { type RpcServerOptions, type Settings, withDefaults } from "./options.ts";
 import { createCorsPolicy } from "./request/cors.ts";
 import { createRequestHandler } from "./request/request-handler.ts";
-import { createRpcResolver } from "./request/resolver.ts";
+import { createRpcResolver, refuseUnknownMethod } from "./request/resolver.ts";
 
 /** Where a server listens. */
 export interface ListenAddress {
@@ -84,6 +84,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     resolvers: [
       createRpcResolver(entries),
       ...settings.protocols.map((protocol) => protocol.createResolver([...entries.values()])),
+      refuseUnknownMethod,
     ],
     applyCors: createCorsPolicy(
       settings.corsOrigins,

@@ -19,7 +19,7 @@ export interface HeaderPolicy {
   readonly hideMetadata?: ((metadata: Headers) => void) | undefined;
 }
 
-/** @throws Error for a pattern that is no header's name */
+/** @throws TypeError for what is not a list; RangeError for a pattern that is not a header's name */
 export function createHeaderPolicy({ acceptHeaders, exposeHeaders }: HeaderPolicyOptions): HeaderPolicy {
   return {
     hideRequestHeaders: compileHiding("acceptHeaders", acceptHeaders),
@@ -35,8 +35,10 @@ function compileHiding(
   patterns: readonly string[] | "all" = "all",
 ): ((headers: Headers) => void) | undefined {
   if (patterns === "all") return undefined;
-  const bad = patterns.find((pattern) => pattern === "" || !PATTERN.test(pattern));
-  if (bad !== undefined) throw new Error(`${option}: ${JSON.stringify(bad)} is no header name`);
+  if (!Array.isArray(patterns))
+    throw new TypeError(`${option} must be "all" or a list: it is ${JSON.stringify(patterns)}`);
+  const bad = patterns.find((pattern) => typeof pattern !== "string" || pattern === "" || !PATTERN.test(pattern));
+  if (bad !== undefined) throw new RangeError(`${option}: ${JSON.stringify(bad)} is not a header name`);
   const lower = patterns.map((pattern) => pattern.toLowerCase());
   const names = new Set(lower.filter((pattern) => !pattern.endsWith("*")));
   const prefixes = lower.filter((pattern) => pattern.endsWith("*")).map((pattern) => pattern.slice(0, -1));

@@ -5,7 +5,7 @@ import { BadRequestSchema } from "../gen/google/rpc/error_details_pb.ts";
 export interface Violation {
   /** The way to the field by its names in the proto, `user.id`; of what is unknown, the client's name for it. */
   readonly field: string;
-  /** Follows the field's name: `must be true or false`. */
+  /** Follows the field's name and a colon: `must be true or false`. */
   readonly description: string;
 }
 
@@ -16,7 +16,7 @@ const MAX_NAMED = 5;
 /** INVALID_ARGUMENT with a google.rpc.BadRequest; the first 100 violations are kept. Source: AIP-193. */
 export function badRequest(violations: readonly Violation[]): ConnectError {
   const fieldViolations = violations.slice(0, MAX_VIOLATIONS).map(({ field, description }) => ({ field, description }));
-  const named = violations.slice(0, MAX_NAMED).map(({ field, description }) => `${field} ${description}`);
+  const named = violations.slice(0, MAX_NAMED).map(({ field, description }) => `${field}: ${description}`);
   const more = violations.length > MAX_NAMED ? `; and ${violations.length - MAX_NAMED} more` : "";
   return new ConnectError(`${named.join("; ")}${more}`, Code.InvalidArgument, undefined, [
     { desc: BadRequestSchema, value: { fieldViolations } },

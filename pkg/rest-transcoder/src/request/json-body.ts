@@ -1,14 +1,16 @@
 import { isUtf8 } from "node:buffer";
 import type { JsonValue } from "@bufbuild/protobuf";
-import { badRequest, invalidArgument, printable } from "./bad-request.ts";
+import { badRequest, invalidArgument } from "./bad-request.ts";
+import type { JsonPath } from "./field-path.ts";
 
 /**
  * The JSON value that a body is.
  *
  * @param maxDepth how many objects and arrays may stand within each other
+ * @param nameField what the field at a place in the JSON is called in errors
  * @throws ConnectError INVALID_ARGUMENT when it is not valid UTF-8, not JSON, too deep, or has a name twice in an object
  */
-export function readJsonBody(body: Uint8Array, maxDepth: number): JsonValue {
+export function readJsonBody(body: Uint8Array, maxDepth: number, nameField: (path: JsonPath) => string): JsonValue {
   if (!isUtf8(body)) throw invalidArgument("the body is not valid UTF-8");
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
   assertDepth(text, maxDepth);
@@ -18,7 +20,8 @@ export function readJsonBody(body: Uint8Array, maxDepth: number): JsonValue {
   } catch (error) {
     throw invalidArgument("the body is not valid JSON", error);
   }
-  assertUniqueNames(text);
+  const twice = findNameTwice(text);
+  if (twice !== undefined) throw badRequest([{ field: nameField(twice), description: "is set twice" }]);
   return json;
 }
 
@@ -36,22 +39,41 @@ function assertDepth(text: string, maxDepth: number): void {
   }
 }
 
-/** JSON.parse keeps the last of them. For text that it has parsed. Source: ProtoJSON, "Duplicate fields"; as fromJsonString. */
-function assertUniqueNames(text: string): void {
-  // The names in each open object; undefined for arrays.
-  const open: (Set<string> | undefined)[] = [];
+/** An object or an array that the scan is in, and the member or element that it is at. */
+interface Open {
+  /** Of an object: its names so far. */
+  readonly names: Set<string> | undefined;
+  at: string | number;
+}
+
+/**
+ * Where a name is twice in an object: JSON.parse keeps the last of them. For text that it has parsed.
+ * Source: ProtoJSON, "Duplicate fields"; as fromJsonString.
+ */
+function findNameTwice(text: string): JsonPath | undefined {
+  const open: Open[] = [];
   for (let i = 0; i < text.length; i++) {
     const char = text.charCodeAt(i);
-    if (char === OPEN_BRACE) open.push(new Set());
-    else if (char === OPEN_BRACKET) open.push(undefined);
+    if (char === OPEN_BRACE) open.push({ names: new Set(), at: "" });
+    else if (char === OPEN_BRACKET) open.push({ names: undefined, at: 0 });
     else if (char === CLOSE_BRACE || char === CLOSE_BRACKET) open.pop();
+    else if (char === COMMA) toNextElement(open.at(-1));
     else if (char === QUOTE) {
       const end = endOfString(text, i);
-      const names = open.at(-1);
-      if (names !== undefined && isName(text, end)) addName(names, text.slice(i, end + 1));
+      const object = open.at(-1);
+      if (object?.names !== undefined && isName(text, end)) {
+        object.at = nameOf(text.slice(i, end + 1));
+        if (object.names.has(object.at)) return open.map(({ at }) => at);
+        object.names.add(object.at);
+      }
       i = end;
     }
   }
+  return undefined;
+}
+
+function toNextElement(open: Open | undefined): void {
+  if (typeof open?.at === "number") open.at++;
 }
 
 /** Where its closing quote is, or the text ends. */
@@ -72,15 +94,13 @@ function isName(text: string, end: number): boolean {
   return text.charCodeAt(i) === COLON;
 }
 
-function addName(names: Set<string>, quoted: string): void {
-  const name = quoted.includes("\\") ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
-  if (names.has(name))
-    throw badRequest([{ field: printable(name), description: "is twice in one object of the body" }]);
-  names.add(name);
+function nameOf(quoted: string): string {
+  return quoted.includes("\\") ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
 }
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
 const COLON = 0x3a;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;

@@ -1,6 +1,7 @@
 import { type DescField, type DescMessage, fromJson, type JsonReadOptions, type JsonValue } from "@bufbuild/protobuf";
 import { hasCustomJsonRepresentation } from "@bufbuild/protobuf/wkt";
 import { printable, type Violation } from "./bad-request.ts";
+import { joinNames } from "./field-path.ts";
 import { fieldsByName } from "./message-fields.ts";
 import { textTypeOf } from "./text-type.ts";
 
@@ -27,14 +28,15 @@ export function findJsonViolations(desc: DescMessage, json: JsonValue, options: 
       const field = fields.get(name);
       if (field === undefined) {
         if (options.ignoreUnknownFields !== true && !isExtension(name))
-          add(join(path, printable(name)), "is no known field");
-      } else if (seen.has(field)) add(join(path, field.name), "is set twice, by each of its names");
-      else visitField(field, member, join(path, field.name));
+          add(joinNames(path, printable(name)), "unknown field");
+      } else if (seen.has(field)) add(joinNames(path, field.name), "is set twice, by each of its names");
+      else visitField(field, member, joinNames(path, field.name));
       if (field !== undefined) seen.add(field);
     }
     for (const { name, fields: members } of message.oneofs) {
       const set = members.filter((field) => seen.has(field) && isSet(field, value));
-      if (set.length > 1) add(join(path, name), `can have only one of ${set.map((field) => field.name).join(" and ")}`);
+      if (set.length > 1)
+        add(joinNames(path, name), `can have only one of ${set.map((field) => field.name).join(" and ")}`);
     }
   };
 
@@ -61,10 +63,6 @@ export function findJsonViolations(desc: DescMessage, json: JsonValue, options: 
 
   visitMessage(desc, json, "");
   return violations;
-}
-
-function join(path: string, name: string): string {
-  return path === "" ? name : `${path}.${name}`;
 }
 
 function isObject(json: JsonValue): json is { [name: string]: JsonValue } {

@@ -103,7 +103,7 @@ function whyNot(field: DescField): string {
   if (field.fieldKind === "map") return "is a map, which parameters cannot set";
   if (field.fieldKind === "list") return "is a list of messages, which parameters cannot set";
   if (isClosed(field)) return `is a ${field.message?.typeName}, which parameters cannot set`;
-  return "is a message: its fields are parameters, it is none";
+  return "is a message, whose fields are parameters instead";
 }
 
 /** Whether one leads to, or through, where the other leads. */

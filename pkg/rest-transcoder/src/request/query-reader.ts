@@ -27,7 +27,7 @@ export function compileQueryReader(
     for (const { name, value } of readQueryPairs(query, maxQueryPairs)) {
       const parameter = value === undefined ? BADLY_ENCODED : resolve(name);
       if (parameter.kind === "unknown") {
-        if (!ignoreUnknownParameters) violations.push({ field: printable(name), description: "is no known parameter" });
+        if (!ignoreUnknownParameters) violations.push({ field: printable(name), description: "unknown parameter" });
         continue;
       }
       const wrong =

@@ -67,10 +67,11 @@ export function readIfNoneMatch(header: string | null): Condition | undefined {
 }
 
 /**
- * Whether a GET may be answered: any tag is the answer's, compared strongly. Source: RFC 9110, 13.1.1.
+ * Whether a GET may be answered: any tag is the answer's, compared strongly. An answer without an etag has none of them, and fits `*`
+ * alone, which is about whether there is something to answer with. Source: RFC 9110, 13.1.1.
  * @throws ConnectError INVALID_ARGUMENT as readIfMatch
  */
-export function ifMatchHits(header: string, etag: string): boolean {
+export function ifMatchHits(header: string, etag: string | undefined): boolean {
   const condition = readIfMatch(header);
   if (condition === "*" || condition === undefined) return true;
   return condition.some(({ isWeak, opaque }) => !isWeak && etag === `"${opaque}"`);

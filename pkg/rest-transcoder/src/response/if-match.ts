@@ -87,6 +87,15 @@ function refuseUpsert(message: Message): void {
 }
 
 /**
+ * For a read whose answers have no etag field. `*` is let through: an answer is all that it asks for.
+ * @throws ConnectError INVALID_ARGUMENT for any tag, which could not be compared, and as readIfMatch
+ */
+export function refuseTags(header: string | null): void {
+  const condition = readIfMatch(header);
+  if (condition !== undefined && condition !== "*") throw unsupported("if-match is not supported by this method");
+}
+
+/**
  * @throws ConnectError INVALID_ARGUMENT for `If-None-Match` of a method that writes: none has a field for it, and it must
  *   not be ignored. Source: RFC 9110, 13.1.2.
  */

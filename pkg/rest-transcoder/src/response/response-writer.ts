@@ -45,7 +45,7 @@ export function compileResponseWriter(binding: Binding, options: ResponseOptions
   const desc = responseBody === undefined ? rpc.output : messageOf(responseBody);
   const select = compileSelect(responseBody);
   const write = desc?.typeName === HttpBodySchema.typeName ? compileRaw(select) : compileJson(binding, options);
-  const etagField = desc && findEtagField(desc, "etagField" in options ? options.etagField : "etag");
+  const etagField = findAnswersEtag(binding, "etagField" in options ? options.etagField : "etag");
 
   return (message) => {
     const written = encode(() => write(message), options.writeMaxBytes);
@@ -53,6 +53,15 @@ export function compileResponseWriter(binding: Binding, options: ResponseOptions
     const etag = etagField && holder && readEtag(holder, etagField);
     return etag === undefined ? written : { ...written, etag: formatEtag(etag) };
   };
+}
+
+/** The field of a method's answers that carries their etag. */
+export function findAnswersEtag(
+  { rpc, responseBody }: Pick<Binding, "rpc" | "responseBody">,
+  etagField: string | undefined,
+): DescField | undefined {
+  const desc = responseBody === undefined ? rpc.output : messageOf(responseBody);
+  return desc && findEtagField(desc, etagField);
 }
 
 /** Whether a method's answers name their own content type, since they are a google.api.HttpBody. */

@@ -8,6 +8,9 @@ import { findConflicts, resolveVariable } from "./path-variable.ts";
 /** RFC 9110, 5.6.2 */
 const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/;
 
+/** They differ by case, so `get` would be a method that nobody sends. Source: RFC 9110, 9.1 and 9.3; RFC 5789. */
+const STANDARD_METHODS = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"]);
+
 /** In place of a template that is wrong, so that the rest of the rule is checked too. */
 const ROOT: PathTemplate = { segments: [], verb: undefined, variables: [] };
 
@@ -50,6 +53,9 @@ function patternOf({ pattern }: HttpRule): { httpMethod: string; path: string } 
   if (pattern.case !== "custom") return { httpMethod: pattern.case.toUpperCase(), path: pattern.value };
   const { kind, path } = pattern.value;
   if (!TOKEN.test(kind)) throw new Reason('the kind of a custom pattern is an HTTP method, or "*" for any');
+  const inCapitals = kind.toUpperCase();
+  if (kind !== inCapitals && STANDARD_METHODS.has(inCapitals))
+    throw new Reason(`custom kinds of the standard methods are written in capitals: "${inCapitals}"`);
   return { httpMethod: kind, path };
 }
 

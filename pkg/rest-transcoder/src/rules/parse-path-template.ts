@@ -7,7 +7,7 @@ export class TemplateError extends Error {
   readonly offset: number;
 
   constructor(reason: string, offset: number) {
-    super(`${reason} at offset ${offset}`);
+    super(`${reason} (offset ${offset})`);
     this.offset = offset;
   }
 }
@@ -35,8 +35,17 @@ export function parsePathTemplate(text: string): PathTemplate {
     else segments.push(parseSegment(scanner, segments));
   } while (scanner.take("/"));
   const verb = scanner.take(":") ? parseLiteral(scanner, "a verb") : undefined;
+  if (verb === undefined) refusePartialVariable(scanner);
   if (!scanner.isAtEnd) scanner.fail(verb === undefined ? '"/", ":" or the end' : "the end");
   return { segments, verb, variables };
+}
+
+/** `/x{name}`, `/{name}x`. Source: http.proto, the grammar: a segment is a variable or text, not both. */
+function refusePartialVariable(scanner: Scanner): void {
+  const { offset, isAfterVariable } = scanner;
+  if (scanner.startsWith("{") || (isAfterVariable && (scanner.take("*") || scanner.match(LITERAL) !== undefined))) {
+    throw new TemplateError("a variable must be a whole segment", offset);
+  }
 }
 
 /** Adds the variable's segments to those before it. */
@@ -62,13 +71,13 @@ function parseSegment(scanner: Scanner, before: readonly Segment[]): Segment {
   refuseAfterDeep(before, scanner.offset);
   if (scanner.take("**")) return { kind: "**" };
   if (scanner.take("*")) return { kind: "*" };
-  if (scanner.startsWith("{")) throw new TemplateError("a variable within a variable", scanner.offset);
+  if (scanner.startsWith("{")) throw new TemplateError("a variable must not be within another", scanner.offset);
   return { kind: "literal", text: parseLiteral(scanner, "a segment") };
 }
 
 /** Source: http.proto, "which must be the last part of the URL path except the Verb". */
 function refuseAfterDeep(before: readonly Segment[], offset: number): void {
-  if (before.at(-1)?.kind === "**") throw new TemplateError('a segment after "**", which must be the last', offset);
+  if (before.at(-1)?.kind === "**") throw new TemplateError('"**" must be the last segment', offset);
 }
 
 function parseLiteral(scanner: Scanner, expected: string): string {
@@ -91,6 +100,10 @@ class Scanner {
 
   get isAtEnd(): boolean {
     return this.offset === this.#text.length;
+  }
+
+  get isAfterVariable(): boolean {
+    return this.#text[this.offset - 1] === "}";
   }
 
   startsWith(token: string): boolean {

@@ -24,7 +24,7 @@ export function resolveVariable(request: DescMessage, fieldPath: readonly string
   const problem = (reason: string) => ({ fields, problem: `the variable "${path}": ${reason}` });
   let message: DescMessage | undefined = request;
   for (const name of fieldPath) {
-    if (message === undefined) return problem(`"${fields.at(-1)?.name}" is no message`);
+    if (message === undefined) return problem(`"${fields.at(-1)?.name}" is not a message`);
     const field: DescField | undefined = message.fields.find((it) => it.name === name);
     if (field === undefined) return problem(`${message.typeName} has no field "${name}"`);
     fields.push(field);
@@ -45,8 +45,11 @@ export function findConflicts(
   for (const [index, variable] of variables.entries()) {
     for (const earlier of variables.slice(0, index)) {
       const conflict = conflictOf(earlier, variable);
-      if (conflict !== undefined)
-        reasons.push(`the variables "${print(earlier)}" and "${print(variable)}" ${conflict}`);
+      if (conflict === undefined) continue;
+      const [one, other] = [print(earlier), print(variable)];
+      reasons.push(
+        one === other ? `the variable "${one}" occurs twice` : `the variables "${one}" and "${other}" ${conflict}`,
+      );
     }
     if (body === undefined || body === "*") continue;
     // A variable within the body's field is usual: `/v1/{book.name=books/*}` with the body `book`. Source: AIP-134.

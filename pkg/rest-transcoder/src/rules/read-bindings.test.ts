@@ -65,6 +65,10 @@ describe("annotations", () => {
     expect(names).toEqual([["Request.user", "User.parent", "User.id"], ["Request.at"]]);
   });
 
+  test("methods without rules have none, and are no mistake", () => {
+    expect(read({ Call: undefined })).toEqual([]);
+  });
+
   test("a method given twice is one", () => {
     const methods = createRpcs({ Call: { get: "/" } });
     expect(readBindings({ methods: [...methods, ...methods] })).toHaveLength(1);
@@ -84,21 +88,29 @@ describe("annotations", () => {
   test.each<[JsonValue, string[]]>([
     [{}, ["the rule has no pattern: no get, put, post, delete, patch or custom"]],
     [{ body: "*" }, ["the rule has no pattern: no get, put, post, delete, patch or custom"]],
-    [{ get: "v1" }, ['GET v1: expected "/", found "v" at offset 0']],
-    [{ get: "" }, ['GET : expected "/", found the end at offset 0']],
+    [{ get: "v1" }, ['GET v1: expected "/", found "v" (offset 0)']],
+    [{ get: "" }, ['GET : expected "/", found the end (offset 0)']],
     [{ custom: { path: "/" } }, [' /: the kind of a custom pattern is an HTTP method, or "*" for any']],
     [{ custom: { kind: "A B", path: "/" } }, ['A B /: the kind of a custom pattern is an HTTP method, or "*" for any']],
+    [
+      { custom: { kind: "get", path: "/" } },
+      ['get /: custom kinds of the standard methods are written in capitals: "GET"'],
+    ],
+    [
+      { custom: { kind: "Options", path: "/" } },
+      ['Options /: custom kinds of the standard methods are written in capitals: "OPTIONS"'],
+    ],
     [{ get: "/{x}" }, ['GET /{x}: the variable "x": test.v1.Request has no field "x"']],
     [{ get: "/{user.x}" }, ['GET /{user.x}: the variable "user.x": test.v1.User has no field "x"']],
     [{ get: "/{anyValue}" }, ['GET /{anyValue}: the variable "anyValue": test.v1.Request has no field "anyValue"']],
-    [{ get: "/{id.x}" }, ['GET /{id.x}: the variable "id.x": "id" is no message']],
+    [{ get: "/{id.x}" }, ['GET /{id.x}: the variable "id.x": "id" is not a message']],
     [{ get: "/{tags}" }, ['GET /{tags}: the variable "tags": "tags" is repeated']],
     [{ get: "/{users.id}" }, ['GET /{users.id}: the variable "users.id": "users" is repeated']],
     [{ get: "/{labels}" }, ['GET /{labels}: the variable "labels": "labels" is a map']],
     [{ get: "/{labels.key}" }, ['GET /{labels.key}: the variable "labels.key": "labels" is a map']],
     [{ get: "/{user}" }, ['GET /{user}: the variable "user": "user" is a message']],
     [{ get: "/{any_value}" }, ['GET /{any_value}: the variable "any_value": "any_value" is a message']],
-    [{ get: "/{id}/{id}" }, ['GET /{id}/{id}: the variables "id" and "id" set the same field']],
+    [{ get: "/{id}/{id}" }, ['GET /{id}/{id}: the variable "id" occurs twice']],
     [{ get: "/{at}/{at.nanos}" }, ['GET /{at}/{at.nanos}: the variables "at" and "at.nanos" set the same field']],
     [{ get: "/{at.nanos}/{at}" }, ['GET /{at.nanos}/{at}: the variables "at.nanos" and "at" set the same field']],
     [
@@ -133,7 +145,7 @@ describe("annotations", () => {
         "GET /{x}/{y}/{tags}: GET takes no body",
         'GET /{x}/{y}/{tags}: response_body: test.v1.User has no field "y"',
         "the rule has no pattern: no get, put, post, delete, patch or custom",
-        'GET //: expected a segment, found "/" at offset 1',
+        'GET //: expected a segment, found "/" (offset 1)',
       ],
     ],
   ])("%j is refused", (rule, expected) => {
@@ -231,13 +243,14 @@ describe("a service config", () => {
 
   test.each<[string | object, RegExp]>([
     ["", /^service config: it has no "http"$/],
+    ["config/service.yaml", /^service config: it must be given as text, not a path$/],
     ["name: x", /^service config: it has no "http"$/],
     ["http: [", /^service config: it is neither YAML nor JSON: /],
     ['{"http": {}', /^service config: it is neither YAML nor JSON: /],
     ["http: {}\nhttp: {}", /^service config: it is neither YAML nor JSON: /],
-    ["http:", /^service config: its "http" is no google\.api\.Http: /],
-    ["http: {rules: [{gett: /x}]}", /^service config: its "http" is no google\.api\.Http: .*gett/],
-    [{ http: { rules: [{ get: "/a", put: "/b" }] } }, /^service config: its "http" is no google\.api\.Http: /],
+    ["http:", /^service config: its "http" is not a google\.api\.Http: /],
+    ["http: {rules: [{gett: /x}]}", /^service config: its "http" is not a google\.api\.Http: .*gett/],
+    [{ http: { rules: [{ get: "/a", put: "/b" }] } }, /^service config: its "http" is not a google\.api\.Http: /],
     [{ http: { rules: [{ get: "/a" }] } }, /^service config: the selector "" selects no RPC$/],
     [{ http: { rules: [{ selector: "test.v1.TestService.Gone" }] } }, /the selector "test\.v1\.TestService\.Gone" sel/],
     [{ http: { rules: [{ selector: "test.v1.TestService" }] } }, /the selector "test\.v1\.TestService" selects no RPC/],

@@ -16,11 +16,13 @@ const SUBJECT = "service config";
  */
 export function readServiceConfig(config: string | object): readonly HttpRule[] {
   const value: unknown = typeof config === "string" ? parseText(config) : config;
+  // YAML takes a path, as most text, for a string.
+  if (typeof value === "string") throw configError("it must be given as text, not a path");
   if (typeof value !== "object" || value === null || !("http" in value)) throw configError('it has no "http"');
   try {
     return fromJson(HttpSchema, value.http as JsonValue).rules;
   } catch (error) {
-    throw configError(`its "http" is no google.api.Http: ${messageOf(error)}`);
+    throw configError(`its "http" is not a google.api.Http: ${messageOf(error)}`);
   }
 }
 

@@ -4,6 +4,8 @@ import type { ConnectError } from "@connectrpc/connect";
 export interface ErrorBody {
   readonly contentType: string;
   readonly body: Uint8Array;
+  /** What of the error's metadata is sent. Default: all of it. */
+  readonly metadata?: Headers;
 }
 
 /** Errors as text for people. */

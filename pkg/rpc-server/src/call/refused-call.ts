@@ -56,7 +56,7 @@ function respond(
   } else {
     const described =
       body === undefined ? describeError(error, Number(head[1])) : describeInText(new ConnectError(body, error.code));
-    const metadata = errorMetadata(error).flat();
+    const metadata = [...(described.metadata ?? errorMetadata(error))].flat();
     exchange.respond([...head, "content-type", described.contentType, ...metadata], described.body);
   }
 }

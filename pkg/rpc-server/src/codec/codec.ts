@@ -11,6 +11,9 @@ export interface CodecMethod {
   readonly compressions: Compressions;
   readonly compressMinBytes: number;
   readonly readMaxBytes: number;
+  readonly writeMaxBytes: number;
+  /** How deep messages may be nested. */
+  readonly maxDepth: number;
   readonly requireConnectProtocolHeader: boolean;
   /** For the details of errors in JSON. */
   readonly jsonOptions: Partial<JsonReadOptions & JsonWriteOptions> | undefined;

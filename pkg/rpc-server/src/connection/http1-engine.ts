@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { CallHost } from "../call/call.ts";
+import { endAll } from "./answer-batch.ts";
 import { Connection, type ExchangeLimits, type ServerState } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import { type HttpEngine, LINGER_MS } from "./http-engine.ts";
@@ -61,6 +62,7 @@ export function createHttp1Engine(
   server.maxHeadersCount = 0;
   server.on("clientError", (error, socket) => {
     const connection = connections.get(socket as Socket);
+    endAll();
     if (hasBegunAnswer(connection)) socket.destroy();
     else refuseBytes(error, socket, describeError);
   });
@@ -71,6 +73,7 @@ export function createHttp1Engine(
     socket.once("close", () => {
       for (const exchange of connection?.exchanges ?? []) exchange.onClosed();
     });
+    endAll();
     if (hasBegunAnswer(connection)) socket.destroy();
     else socket.end(CONNECT_REFUSED, () => socket.destroy());
   });

@@ -77,6 +77,8 @@ export function createMethodEntry(
     timeouts: defaults.timeouts(method),
     refuseTimeoutAboveMs: options.maxTimeoutMs ?? Number.POSITIVE_INFINITY,
     readMaxBytes: options.readMaxBytes ?? defaults.readMaxBytes,
+    writeMaxBytes,
+    maxDepth: defaults.maxDepth,
     compressMinBytes: options.compressMinBytes ?? defaults.compressMinBytes,
     compressions: new Compressions(options.acceptCompression ?? compressions),
     requireConnectProtocolHeader: options.requireConnectProtocolHeader ?? false,

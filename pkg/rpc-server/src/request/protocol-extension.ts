@@ -14,7 +14,7 @@ export interface ProtocolExtension {
    */
   describeError(error: ConnectError, httpStatus: number): ErrorBody;
 
-  /** What pages of `corsOrigins` may do besides what the other protocols need. */
+  /** What pages of `corsOrigins` may do besides what the other protocols need. Asked after `createResolver`. */
   readonly cors: CorsNeeds;
 }
 

@@ -4,7 +4,7 @@ import { EchoService } from "../../test/gen/echo/v1/echo_service_pb.ts";
 import { CallHeaders } from "../call/call-headers.ts";
 import { entryOf } from "../codec/codec-call.fixture.ts";
 import type { Exchange } from "../connection/exchange.ts";
-import { createRpcResolver } from "./resolver.ts";
+import { createRpcResolver, refuseUnknownMethod } from "./resolver.ts";
 
 const parameters = { numRuns: Number(process.env.FUZZ_RUNS ?? 500), seed: 20261121 };
 
@@ -95,6 +95,11 @@ test.each([
   expect(performance.now() - start).toBeLessThan(1_000);
 });
 
+/** Both resolvers in turn, as the server asks them. */
+function refused(target: string, contentType?: string): string {
+  return resolved(target, contentType, { by: (exchange) => resolve(exchange) ?? refuseUnknownMethod(exchange) });
+}
+
 describe("a path that nobody serves", () => {
   test.each([
     ["application/grpc", /^:status 200 content-type application\/grpc unknown method \/x$/],
@@ -102,15 +107,15 @@ describe("a path that nobody serves", () => {
     ["text/html", /^nothing$/],
     [undefined, /^nothing$/],
   ])("called with %j", (contentType, expected) => {
-    expect(resolved("/x", contentType)).toMatch(expected);
+    expect(refused("/x", contentType)).toMatch(expected);
   });
 
   test("is repeated to gRPC clients in part when it is long", () => {
-    expect(resolved(`/${"x".repeat(10_000)}`, "application/grpc").length).toBeLessThan(400);
+    expect(refused(`/${"x".repeat(10_000)}`, "application/grpc").length).toBeLessThan(400);
   });
 
   test.each(["/", "/constructor", "/__proto__", `${UNARY}/`, UNARY.toLowerCase(), `/${UNARY}`])("may be %s", (path) => {
-    expect(resolved(path, "application/json")).toBe("nothing");
+    expect(refused(path, "application/json")).toBe("nothing");
   });
 });
 

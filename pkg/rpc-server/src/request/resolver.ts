@@ -118,7 +118,7 @@ export function createRpcResolver(
     const header = exchange.headers.lookup("content-type");
     const contentType = header === null ? undefined : contentTypeOf(header);
     const entry = entries.get(path);
-    if (entry === undefined) return unknownMethod(contentType, path);
+    if (entry === undefined) return undefined;
 
     if (entry.kind === "bidi_stream" && exchange.httpVersion !== "2") return bidiNeedsHttp2(entry);
     if (method === "GET" && entry.allowsGet && entry.serves.connect)
@@ -131,6 +131,13 @@ export function createRpcResolver(
     if (entry.kind === "unary") return { kind: "unary", ...parts, codec: UNARY_CODECS[protocol] };
     return { kind: "stream", ...parts, codec: STREAM_CODECS[protocol] };
   };
+}
+
+/** For what nobody else takes: calls of methods that are not there. */
+export function refuseUnknownMethod({ target, headers }: Pick<Exchange, "target" | "headers">): Refusal | undefined {
+  const header = headers.lookup("content-type");
+  const contentType = header === null ? undefined : contentTypeOf(header);
+  return unknownMethod(contentType, target.split("?", 1)[0] ?? "");
 }
 
 function isServed(entry: MethodEntry, { protocol, isStream, isText }: ContentType): boolean {

@@ -20,9 +20,6 @@ export const file_kinds_v1_extended: GenFile = /*@__PURE__*/
  */
 export type Extended = Message<"kinds.v1.Extended"> & {
   /**
-   * It is what is tested here.
-   * buf:lint:ignore FIELD_NOT_REQUIRED
-   *
    * @generated from field: required string name = 1;
    */
   name: string;
@@ -82,9 +79,6 @@ export const Extended_PairSchema: GenMessage<Extended_Pair> = /*@__PURE__*/
  */
 export const Shade = {
   /**
-   * In proto2 it need not be 0.
-   * buf:lint:ignore ENUM_FIRST_VALUE_ZERO
-   *
    * @generated from enum value: SHADE_LIGHT = 1;
    */
   LIGHT: 1,
