@@ -10,13 +10,15 @@ if [[ ! $image =~ ^[a-z0-9./:_-]+@sha256:[0-9a-f]{64}$ ]]; then
   exit 64
 fi
 
-# On top of the overlay instead of in it: the sources stay what the commit says.
+# On top of the overlay instead of in it: the sources stay what the commit says. What is replaced is the name that the overlay gives it.
+named=$(kubectl kustomize "$environment" | sed -nE "s#^ *(- )?image: ((.*/)?$service)([:@].*)?\$#\\2#p" | sort -u)
+[ -n "$named" ] || { echo "deploy.sh: the overlay $environment has no image of $service" >&2; exit 64; }
 release=$(mktemp -d "$PWD/.release-XXXXXX")
 trap 'rm -r "$release"' EXIT
 cat > "$release/kustomization.yaml" <<YAML
 resources: [../$environment]
 images:
-  - { name: $service, newName: ${image%@*}, digest: ${image#*@} }
+  - { name: $named, newName: ${image%@*}, digest: ${image#*@} }
 YAML
 
 if [ -n "${DRY_RUN:-}" ]; then
