@@ -4,7 +4,7 @@ import { isMissing, OVERLAYS } from "./tools.ts";
 
 const image = `ghcr.io/owner/user-service@sha256:${"ab".repeat(32)}`;
 const deploy = (...args: string[]) =>
-  spawnSync("build/ci/deploy.sh", args, { encoding: "utf8", env: { ...process.env, DRY_RUN: "1" } });
+  spawnSync("bash", ["build/ci/deploy.sh", ...args], { encoding: "utf8", env: { ...process.env, DRY_RUN: "1" } });
 
 const isWithoutKubectl = isMissing("kubectl");
 test.skipIf(isWithoutKubectl).each(OVERLAYS)(
