@@ -50,7 +50,7 @@ function compileRoute(binding: Binding, entry: MethodEntry, settings: RestSettin
     entry,
     settings,
     reader: compileRequestReader(binding, settings.request),
-    writeIfMatch: compileIfMatch(binding, settings.etagField),
+    writeIfMatch: compileIfMatch(binding, settings.etagField, settings.quotedEtags),
     write: compileResponseWriter(binding, settings.response),
     takesAnyContentType: takesAnyContentType(binding),
     sendsAnyContentType: sendsAnyContentType(binding),

@@ -13,6 +13,7 @@ import { badRequest, invalidArgument } from "./bad-request.ts";
 import { takesAnyContentType } from "./content-type.ts";
 import { readJsonBody } from "./json-body.ts";
 import { findJsonViolations } from "./json-violations.ts";
+import { compileLargeNumberCheck } from "./large-numbers.ts";
 import { setField } from "./message-fields.ts";
 
 export interface BodyOptions {
@@ -61,12 +62,15 @@ function compileJsonReader(input: DescMessage, body: DescField | "*", options: B
   // A field's value is read as that of a message with only this field, which is one more message.
   const recursionLimit = body === "*" ? maxDepth : maxDepth + 1;
   const readOptions = { ignoreUnknownFields, recursionLimit, ...(registry && { registry }) };
+  const checkNumbers = compileLargeNumberCheck(input, registry);
   return (bytes) => {
     if (bytes.length === 0) return { message: create(input), json: undefined };
-    const json = readJsonBody(bytes, maxDepth);
+    const { value: json, text } = readJsonBody(bytes, maxDepth);
     // A computed name, so that "__proto__" is one like others.
     const whole = body === "*" ? json : { [body.jsonName]: json };
-    return { message: readMessage(input, whole, readOptions), json };
+    const message = readMessage(input, whole, readOptions);
+    checkNumbers?.(whole, text);
+    return { message, json };
   };
 }
 

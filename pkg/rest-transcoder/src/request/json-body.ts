@@ -2,24 +2,31 @@ import { isUtf8 } from "node:buffer";
 import type { JsonValue } from "@bufbuild/protobuf";
 import { badRequest, invalidArgument, printable } from "./bad-request.ts";
 
+/** A body that is JSON. */
+export interface JsonBody {
+  readonly value: JsonValue;
+  /** As it was sent, with all digits of its numbers. */
+  readonly text: string;
+}
+
 /**
  * The JSON value that a body is.
  *
  * @param maxDepth how many objects and arrays may stand within each other
  * @throws ConnectError INVALID_ARGUMENT when it is not valid UTF-8, not JSON, too deep, or has a name twice in an object
  */
-export function readJsonBody(body: Uint8Array, maxDepth: number): JsonValue {
+export function readJsonBody(body: Uint8Array, maxDepth: number): JsonBody {
   if (!isUtf8(body)) throw invalidArgument("the body is not valid UTF-8");
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
   assertDepth(text, maxDepth);
-  let json: JsonValue;
+  let value: JsonValue;
   try {
-    json = JSON.parse(text) as JsonValue;
+    value = JSON.parse(text) as JsonValue;
   } catch (error) {
     throw invalidArgument("the body is not valid JSON", error);
   }
   assertUniqueNames(text);
-  return json;
+  return { value, text };
 }
 
 /** What is nested in unknown fields protobuf-es does not count, but JSON.parse builds: open brackets are counted first. */
