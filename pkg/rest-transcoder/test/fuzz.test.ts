@@ -9,7 +9,7 @@ import { BookSchema } from "./gen/library/v1/library_pb.ts";
 import { type HttpAnswer, type HttpRequest, send, type Wire, wires } from "./http-client.ts";
 import { jsonOf, startLibrary } from "./start-library.ts";
 
-const PARAMETERS = { numRuns: Number(process.env.FUZZ_RUNS ?? 300), seed: 20261121 };
+const PARAMETERS = { numRuns: Number(process.env.FUZZ_RUNS ?? 60), seed: 20261121 };
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CHECKOUT", "PURGE"];
 /** Parts of paths that rules have, and what breaks them. */
