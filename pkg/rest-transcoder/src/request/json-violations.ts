@@ -48,6 +48,7 @@ export function findJsonViolations(desc: DescMessage, json: JsonValue, options: 
 
   const visitField = (field: DescField, value: JsonValue, path: string) => {
     const { message } = field;
+    if (isPlainly(field, value)) return;
     if (message === undefined || hasCustomJsonRepresentation(message) || value === null)
       return visitLeaf(field, value, path);
     if (field.fieldKind === "message") return visitMessage(message, value, path);
@@ -89,6 +90,14 @@ function isExtension(name: string): boolean {
 /** Null does not count for scalars in protobuf-es, and may for messages; two of which one is null are no reason to complain here. */
 function isSet({ name, jsonName }: DescField, json: { [name: string]: JsonValue }): boolean {
   return (json[name] ?? json[jsonName] ?? null) !== null;
+}
+
+/** Most of what is right, without reading it again. */
+function isPlainly({ fieldKind, scalar }: DescField, value: JsonValue): boolean {
+  if (fieldKind !== "scalar") return false;
+  return scalar === ScalarType.STRING
+    ? typeof value === "string"
+    : scalar === ScalarType.BOOL && typeof value === "boolean";
 }
 
 function expectedOf(field: DescField): string {
