@@ -188,7 +188,13 @@ function rest(send: RestClient): Client["open"] {
   return (port) => ({
     async call(method, request) {
       const { path, ...parts } = restRequest(method, request);
-      const answer = await send({ ...parts, url: `http://127.0.0.1:${port}${path}` });
+      let answer: JsonObject;
+      try {
+        answer = await send({ ...parts, url: `http://127.0.0.1:${port}${path}` });
+      } catch (error) {
+        // No answer at all.
+        return { code: "unavailable", message: String((error as Error).cause ?? error) };
+      }
       const { error } = answer as { error?: { status: string; message: string } };
       if (error) return { code: error.status.toLowerCase(), message: error.message };
       return { body: method === "DeleteUser" || method === "ListUsers" ? answer : { user: answer } };

@@ -181,7 +181,7 @@ test("a call that was refused before any interceptor becomes a line too, with th
   await fetch(`${baseUrl}/nobody`, { method: "POST", headers: { "x-request-id": "not\twell-formed" } });
   expect(lines).toMatchObject([
     { message: "call", requestId: "r-1", rpc: "echo.v1.EchoService/Echo", code: "InvalidArgument", level: "info" },
-    { message: "call", rpc: "unknown/unknown", protocol: "http", code: "Unimplemented", level: "info" },
+    { message: "call", rpc: "unknown/unknown", protocol: "http", code: "NotFound", level: "info" },
   ]);
   expect(lines[1]).not.toHaveProperty("requestId");
 });

@@ -101,7 +101,7 @@ test("calls that reach no method are counted too, under no name that a client co
   await fetch(`${baseUrl}/echo.v1.EchoService/Echo`, { method: "POST", headers, body: "{" });
   const lines = (await registry.metrics()).split("\n").filter((line) => line.startsWith("grpc_server_handled_total{"));
   expect(lines).toEqual([
-    'grpc_server_handled_total{grpc_type="unary",grpc_service="unknown",grpc_method="unknown",grpc_code="Unimplemented"} 1',
+    'grpc_server_handled_total{grpc_type="unary",grpc_service="unknown",grpc_method="unknown",grpc_code="NotFound"} 1',
     `grpc_server_handled_total{${of("unary", "Echo")},grpc_code="InvalidArgument"} 1`,
   ]);
 });

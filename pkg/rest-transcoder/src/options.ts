@@ -37,6 +37,11 @@ export interface RestOptions extends HeaderPolicyOptions {
    * Default: `etag` (AIP-154).
    */
   readonly etagField?: string | false;
+  /**
+   * Whether that field holds whole entity tags, `"foo"` or `W/"foo"`, as AIP-154 wants them: ETag is then the field's value as it is, and
+   * If-Match sets it as it is. Values that are no entity tag are not sent. Default: false: `foo`, which ETag has in quotes.
+   */
+  readonly quotedEtags?: boolean;
   /** The body of errors: AIP-193's `{"error": …}`, or a plain google.rpc.Status. Default: `aip-193`. */
   readonly errorFormat?: ErrorFormat;
   /** The types that google.protobuf.Any may hold, and extensions. Default: none. */
@@ -51,6 +56,7 @@ export interface RestSettings {
   readonly headers: HeaderPolicy;
   readonly registry: Registry | undefined;
   readonly etagField: string | undefined;
+  readonly quotedEtags: boolean;
   readonly errorFormat: ErrorFormat;
 }
 
@@ -61,6 +67,7 @@ export function withDefaults(options: RestOptions): RestSettings {
   assertPositive("maxDepth", maxDepth);
   assertPositive("writeMaxBytes", writeMaxBytes);
   assertErrorFormat(errorFormat);
+  const { quotedEtags = false } = options;
   const etagField = options.etagField === false ? undefined : (options.etagField ?? "etag");
   return {
     rules: serviceConfig === undefined ? {} : { serviceConfig },
@@ -79,11 +86,13 @@ export function withDefaults(options: RestOptions): RestSettings {
       useProtoFieldName: options.useProtoFieldName,
       registry,
       etagField,
+      quotedEtags,
       writeMaxBytes,
     },
     headers: createHeaderPolicy(options),
     registry,
     etagField,
+    quotedEtags,
     errorFormat,
   };
 }

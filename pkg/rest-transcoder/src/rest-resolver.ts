@@ -52,7 +52,7 @@ function compileRoute(binding: Binding, entry: MethodEntry, settings: RestSettin
     entry,
     settings,
     reader: compileRequestReader(binding, { ...request, maxDepth }),
-    writeIfMatch: compileIfMatch(binding, settings.etagField),
+    writeIfMatch: compileIfMatch(binding, settings.etagField, settings.quotedEtags),
     write: compileResponseWriter(binding, { ...response, writeMaxBytes }),
     answersEtag: findAnswersEtag(binding, settings.etagField) !== undefined,
     takesAnyContentType: takesAnyContentType(binding),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { badFields, badRequest, playTable, type Row } from "./conformance-table.ts";
-import { startLibrary } from "./start-library.ts";
+import { type LibraryOptions, startLibrary } from "./start-library.ts";
 
 // ETag, If-Match and If-None-Match. The books' etag is `v 1`, which no tag can have as it is.
 
@@ -40,6 +40,43 @@ playTable(
     },
   ],
   { rest: { etagField: "text" } },
+);
+
+const QUOTED: LibraryOptions = {
+  rest: { quotedEtags: true },
+  handlers: {
+    getBook: ({ name }) => ({ name, etag: name.endsWith("/none") ? "foo" : '"foo%20"' }),
+    updateBook: ({ book }) => ({ name: book?.name ?? "", etag: book?.etag ?? "" }),
+  },
+};
+
+playTable(
+  "quotedEtags",
+  [
+    { says: "ETag is the field's value", send: GET, gets, answerHeaders: { etag: '"foo%20"' } },
+    {
+      says: "If-None-Match is compared with it",
+      send: GET,
+      headers: { "if-none-match": '"foo%20"' },
+      gets,
+      status: 304,
+    },
+    {
+      says: "a value that is no tag is not sent",
+      send: "GET /v1/shelves/1/books/none",
+      gets: ["GetBook", { name: "shelves/1/books/none" }],
+      answerHeaders: { etag: null },
+    },
+    {
+      says: "If-Match is the field's value",
+      send: "PATCH /v1/shelves/1/books/2",
+      headers: { "if-match": '"foo%20"' },
+      body: { title: "Emma" },
+      gets: ["UpdateBook", { book: { ...NAME, title: "Emma", etag: '"foo%20"' }, updateMask: "title" }],
+      answerHeaders: { etag: '"foo%20"' },
+    },
+  ],
+  QUOTED,
 );
 
 const hit = (says: string, tags: string): Row => ({

@@ -20,6 +20,8 @@ export interface HttpAnswer {
   readonly headers: IncomingHttpHeaders;
   /** Without its content coding. */
   readonly body: Buffer;
+  /** How long the body is with its content coding. */
+  readonly rawBytes: number;
 }
 
 /** Sends a request on a connection of its own. Rejects when there is no answer. */
@@ -34,7 +36,7 @@ async function sendHttp1(port: number, { method, target, headers = {}, body }: H
   const sent = requestHttp1(options);
   sent.end(body);
   const [answer] = await once(sent, "response");
-  return { status: answer.statusCode, headers: answer.headers, body: expand(answer.headers, await buffer(answer)) };
+  return answerOf(answer.statusCode, answer.headers, await buffer(answer));
 }
 
 async function sendHttp2(port: number, { method, target, headers = {}, body }: HttpRequest): Promise<HttpAnswer> {
@@ -44,10 +46,14 @@ async function sendHttp2(port: number, { method, target, headers = {}, body }: H
     const stream = session.request({ ...pseudo, ...headers }, { endStream: body === undefined });
     if (body !== undefined) stream.end(body);
     const [answered] = await once(stream, "response");
-    return { status: Number(answered[":status"]), headers: answered, body: expand(answered, await buffer(stream)) };
+    return answerOf(Number(answered[":status"]), answered, await buffer(stream));
   } finally {
     session.destroy();
   }
+}
+
+function answerOf(status: number, headers: IncomingHttpHeaders, raw: Buffer): HttpAnswer {
+  return { status, headers, body: expand(headers, raw), rawBytes: raw.length };
 }
 
 function expand({ "content-encoding": encoding }: IncomingHttpHeaders, body: Buffer): Buffer {

@@ -30,12 +30,34 @@ playTable("update_mask of a PATCH", [
     ...updated({ labels: { a: "b" }, tags: ["x"] }, "labels,tags"),
   },
   {
-    says: "leaves out what the path sets, what is output only, and the etag",
+    says: "leaves out what the path sets, the etag, and what is output only, which is not in the message either",
     send: UPDATE,
     body: { name: "shelves/1/books/2", title: "Emma", createTime: "2026-01-02T03:04:05Z", etag: "v 1" },
-    ...updated({ title: "Emma", createTime: "2026-01-02T03:04:05Z", etag: "v 1" }, "title"),
+    ...updated({ title: "Emma", etag: "v 1" }, "title"),
   },
   { says: "is unset when nothing is left", send: UPDATE, body: {}, ...updated({}) },
+  ...[
+    { createTime: "2026-01-02T03:04:05Z" },
+    { sequel: { createTime: "2026-01-02T03:04:05Z" } },
+    { sequel: { sequel: { create_time: "2026-01-02T03:04:05Z" } } },
+  ].map((body) => ({
+    says: `is unset, and nothing populated, when all is output only: ${JSON.stringify(body)}`,
+    send: UPDATE,
+    body,
+    ...updated({}),
+  })),
+  {
+    says: "has a nested message without what is output only in it",
+    send: UPDATE,
+    body: { sequel: { createTime: "2026-01-02T03:04:05Z", title: "Emma 2", sequel: {} } },
+    ...updated({ sequel: { title: "Emma 2", sequel: {} } }, "sequel.title,sequel.sequel"),
+  },
+  {
+    says: "is the client's, and the book as it was sent",
+    send: `${UPDATE}?update_mask=sequel`,
+    body: { sequel: { createTime: "2026-01-02T03:04:05Z" } },
+    ...updated({ sequel: { createTime: "2026-01-02T03:04:05Z" } }, "sequel"),
+  },
   {
     says: "is the client's when it has sent one",
     send: `${UPDATE}?update_mask=copies,author.full_name`,
@@ -61,6 +83,31 @@ playTable("update_mask of a PATCH", [
     ...badFields("book.name: has another value in the body than in the path", "book.name"),
   },
 ]);
+
+playTable(
+  "update_mask with ignoreUnknownFields",
+  [
+    {
+      says: "touches no message of which nothing is known",
+      send: UPDATE,
+      body: { author: { nope: 1 }, sequel: { author: { nope: 1 } } },
+      ...updated({}),
+    },
+    {
+      says: "touches no enum whose name is not known",
+      send: UPDATE,
+      body: { view: "VIEW_NEW", title: "Emma", sequel: { view: "VIEW_NEW" } },
+      ...updated({ title: "Emma" }, "title"),
+    },
+    {
+      says: "has an enum whose name is known, by its number too",
+      send: UPDATE,
+      body: { view: "VIEW_FULL", sequel: { view: 2 } },
+      ...updated({ view: "VIEW_FULL", sequel: { view: "VIEW_FULL" } }, "view,sequel.view"),
+    },
+  ],
+  { rest: { ignoreUnknownFields: true } },
+);
 
 playTable(
   "update_mask with etagField: false",

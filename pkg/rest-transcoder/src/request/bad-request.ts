@@ -10,7 +10,7 @@ export interface Violation {
 }
 
 /** A request has few fields, but an attacker's may break a rule a thousand times. */
-const MAX_VIOLATIONS = 100;
+export const MAX_VIOLATIONS = 100;
 const MAX_NAMED = 5;
 
 /** INVALID_ARGUMENT with a google.rpc.BadRequest; the first 100 violations are kept. Source: AIP-193. */

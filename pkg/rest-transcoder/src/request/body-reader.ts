@@ -14,6 +14,7 @@ import { takesAnyContentType } from "./content-type.ts";
 import { fieldPathOf, type JsonPath } from "./field-path.ts";
 import { readJsonBody } from "./json-body.ts";
 import { findJsonViolations } from "./json-violations.ts";
+import { compileLargeNumberCheck } from "./large-numbers.ts";
 import { setField } from "./message-fields.ts";
 
 export interface BodyOptions {
@@ -62,13 +63,16 @@ function compileJsonReader(input: DescMessage, body: DescField | "*", options: B
   // A field's value is read as that of a message with only this field, which is one more message.
   const recursionLimit = body === "*" ? maxDepth : maxDepth + 1;
   const readOptions = { ignoreUnknownFields, recursionLimit, ...(registry && { registry }) };
+  const checkNumbers = compileLargeNumberCheck(input, registry);
   const nameField = (path: JsonPath) => fieldPathOf(input, body === "*" ? path : [body.jsonName, ...path]);
   return (bytes) => {
     if (bytes.length === 0) return { message: create(input), json: undefined };
-    const json = readJsonBody(bytes, maxDepth, nameField);
+    const { value: json, text } = readJsonBody(bytes, maxDepth, nameField);
     // A computed name, so that "__proto__" is one like others.
     const whole = body === "*" ? json : { [body.jsonName]: json };
-    return { message: readMessage(input, whole, readOptions), json };
+    const message = readMessage(input, whole, readOptions);
+    checkNumbers?.(whole, text);
+    return { message, json };
   };
 }
 

@@ -3,6 +3,13 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import { badRequest, invalidArgument } from "./bad-request.ts";
 import type { JsonPath } from "./field-path.ts";
 
+/** A body that is JSON. */
+export interface JsonBody {
+  readonly value: JsonValue;
+  /** As it was sent, with all digits of its numbers. */
+  readonly text: string;
+}
+
 /**
  * The JSON value that a body is.
  *
@@ -10,19 +17,19 @@ import type { JsonPath } from "./field-path.ts";
  * @param nameField what the field at a place in the JSON is called in errors
  * @throws ConnectError INVALID_ARGUMENT when it is not valid UTF-8, not JSON, too deep, or has a name twice in an object
  */
-export function readJsonBody(body: Uint8Array, maxDepth: number, nameField: (path: JsonPath) => string): JsonValue {
+export function readJsonBody(body: Uint8Array, maxDepth: number, nameField: (path: JsonPath) => string): JsonBody {
   if (!isUtf8(body)) throw invalidArgument("the body is not valid UTF-8");
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
   assertDepth(text, maxDepth);
-  let json: JsonValue;
+  let value: JsonValue;
   try {
-    json = JSON.parse(text) as JsonValue;
+    value = JSON.parse(text) as JsonValue;
   } catch (error) {
     throw invalidArgument("the body is not valid JSON", error);
   }
   const twice = findNameTwice(text);
   if (twice !== undefined) throw badRequest([{ field: nameField(twice), description: "is set twice" }]);
-  return json;
+  return { value, text };
 }
 
 /** What is nested in unknown fields protobuf-es does not count, but JSON.parse builds: open brackets are counted first. */

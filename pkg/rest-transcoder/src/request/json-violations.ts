@@ -1,20 +1,25 @@
-import { type DescField, type DescMessage, fromJson, type JsonReadOptions, type JsonValue } from "@bufbuild/protobuf";
+import {
+  type DescField,
+  type DescMessage,
+  fromJson,
+  type JsonReadOptions,
+  type JsonValue,
+  ScalarType,
+} from "@bufbuild/protobuf";
 import { hasCustomJsonRepresentation } from "@bufbuild/protobuf/wkt";
-import { printable, type Violation } from "./bad-request.ts";
+import { MAX_VIOLATIONS, printable, type Violation } from "./bad-request.ts";
 import { joinNames } from "./field-path.ts";
 import { fieldsByName } from "./message-fields.ts";
 import { textTypeOf } from "./text-type.ts";
 
-/** The report is cut there anyway. */
-const ENOUGH = 100;
-
 /**
  * What is wrong with JSON that protobuf-es did not take, by fields. It says one thing at a time, quotes values and knows no paths. Looks at
- * each value once: only what is no message of ours is read again, alone.
+ * each value once, until it has found enough: only what is no message of ours is read again, alone.
  */
 export function findJsonViolations(desc: DescMessage, json: JsonValue, options: Partial<JsonReadOptions>): Violation[] {
   if (hasCustomJsonRepresentation(desc)) return [];
   const violations: Violation[] = [];
+  const isEnough = () => violations.length >= MAX_VIOLATIONS;
   const add = (field: string, description: string) => {
     violations.push({ field, description });
   };
@@ -23,8 +28,9 @@ export function findJsonViolations(desc: DescMessage, json: JsonValue, options: 
     if (!isObject(value)) return add(path || message.typeName, "must be a JSON object");
     const seen = new Set<DescField>();
     const fields = fieldsByName(message);
-    for (const [name, member] of Object.entries(value)) {
-      if (violations.length >= ENOUGH) return;
+    for (const name of Object.keys(value)) {
+      if (isEnough()) return;
+      const member = value[name] as JsonValue;
       const field = fields.get(name);
       if (field === undefined) {
         if (options.ignoreUnknownFields !== true && !isExtension(name))
@@ -42,14 +48,22 @@ export function findJsonViolations(desc: DescMessage, json: JsonValue, options: 
 
   const visitField = (field: DescField, value: JsonValue, path: string) => {
     const { message } = field;
+    if (isPlainly(field, value)) return;
     if (message === undefined || hasCustomJsonRepresentation(message) || value === null)
       return visitLeaf(field, value, path);
     if (field.fieldKind === "message") return visitMessage(message, value, path);
     if (field.fieldKind === "list" && Array.isArray(value)) {
-      for (const [index, item] of value.entries()) visitMessage(message, item, `${path}[${index}]`);
+      for (const [index, item] of value.entries()) {
+        if (isEnough()) return;
+        visitMessage(message, item, `${path}[${index}]`);
+      }
     } else if (field.fieldKind === "map" && isObject(value)) {
-      visitLeaf(field, Object.fromEntries(Object.keys(value).map((key) => [key, {}])), path);
-      for (const [key, item] of Object.entries(value)) visitMessage(message, item, `${path}[${printable(key)}]`);
+      const keys = Object.keys(value);
+      if (field.mapKey !== ScalarType.STRING) visitLeaf(field, Object.fromEntries(keys.map((key) => [key, {}])), path);
+      for (const key of keys) {
+        if (isEnough()) return;
+        visitMessage(message, value[key] as JsonValue, `${path}[${printable(key)}]`);
+      }
     } else add(path, expectedOf(field));
   };
 
@@ -76,6 +90,14 @@ function isExtension(name: string): boolean {
 /** Null does not count for scalars in protobuf-es, and may for messages; two of which one is null are no reason to complain here. */
 function isSet({ name, jsonName }: DescField, json: { [name: string]: JsonValue }): boolean {
   return (json[name] ?? json[jsonName] ?? null) !== null;
+}
+
+/** Most of what is right, without reading it again. */
+function isPlainly({ fieldKind, scalar }: DescField, value: JsonValue): boolean {
+  if (fieldKind !== "scalar") return false;
+  return scalar === ScalarType.STRING
+    ? typeof value === "string"
+    : scalar === ScalarType.BOOL && typeof value === "boolean";
 }
 
 function expectedOf(field: DescField): string {

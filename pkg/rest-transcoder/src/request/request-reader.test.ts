@@ -19,7 +19,7 @@ import { UpdateBookRequestSchema } from "../../test/library.ts";
 import { isPrintable, printQuery } from "../../test/print-query.ts";
 import { readerOf } from "../../test/request-of.ts";
 
-const RUNS = { numRuns: Number(process.env.FUZZ_RUNS ?? 300), seed: 20261121 };
+const RUNS = { numRuns: Number(process.env.FUZZ_RUNS ?? 60), seed: 20261121 };
 
 /** Without what no parameter can set, and without messages of which nothing is left. */
 function withoutUnprintable<M extends Message>(desc: DescMessage, message: M): M {

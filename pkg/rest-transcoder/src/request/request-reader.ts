@@ -50,7 +50,10 @@ export function compileRequestReader(binding: Binding, options: RequestOptions):
   const readBody = compileBodyReader(binding, options);
   const readPath = compilePathReader(binding);
   const readQuery = compileQueryReader(binding, options);
-  const setMask = compileMaskSetter(binding, "etagField" in options ? options.etagField : "etag");
+  const setMask = compileMaskSetter(binding, {
+    ...options,
+    etagField: "etagField" in options ? options.etagField : "etag",
+  });
   return {
     read({ values, query, body, contentType }) {
       const { message, json } = readBody(body, contentType);

@@ -130,6 +130,13 @@ function scalarType(scalar: ScalarType, longAsString: boolean): TextType {
   }
 }
 
+/** Date.parse, and so protobuf-es, takes 31 February for 3 March, and 24:00 for the day after. Source: RFC 3339, 5.7. */
+function isOnCalendar(time: string): boolean {
+  const day = time.slice(0, 10);
+  const date = new Date(`${day}T00:00:00Z`);
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(`${day}T`) && !time.startsWith("T24", 10);
+}
+
 /** protobuf-es would take anything after the "s". */
 const DURATION = /^-?\d{1,12}(?:\.\d{1,9})?s$/;
 
@@ -156,7 +163,7 @@ function readFieldMask(text: string): unknown {
 
 const WELL_KNOWN: Readonly<Record<string, TextType>> = {
   "google.protobuf.Timestamp": {
-    read: (text) => attempt(() => fromJson(TimestampSchema, text)),
+    read: (text) => (isOnCalendar(text) ? attempt(() => fromJson(TimestampSchema, text)) : undefined),
     expected: "must be a time as in RFC 3339, 2006-01-02T15:04:05Z",
   },
   "google.protobuf.Duration": {

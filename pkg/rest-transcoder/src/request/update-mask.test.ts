@@ -1,5 +1,15 @@
-import { fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
+import {
+  createFileRegistry,
+  createRegistry,
+  type DescMessage,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  toJson,
+} from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
+import { file_kinds_v1_kinds, KindsSchema } from "../../../rpc-server/test/gen/kinds/v1/kinds_pb.ts";
 import { UpdateBookRequestSchema, UploadRequestSchema } from "../../test/library.ts";
 import { type Rule, readerOf } from "../../test/request-of.ts";
 import type { RequestOptions } from "./request-reader.ts";
@@ -50,8 +60,65 @@ describe("a PATCH without a mask gets", () => {
     expect(maskOf({ nope: 1, tags: [], author: { nope: 1 } }, "", PATCH, { ignoreUnknownFields: true })).toBe("tags");
   });
 
+  test("not what the path sets in a nested message, which stays", () => {
+    const rule = { ...PATCH, variables: ["book.author.id"] };
+    const read = readerOf(UpdateBookRequestSchema, rule);
+    const message = read({ values: ["jane"], body: JSON.stringify({ author: { rating: "1" } }) });
+    expect(toJson(UpdateBookRequestSchema, message)).toEqual({ book: { author: { id: "jane" } } });
+    expect(maskOf({ author: { fullName: "x" }, tags: [] }, "", rule)).toBe("author.fullName,tags");
+    expect(maskOf({ author: {} }, "", rule)).toBe("author");
+  });
+
   test("the etag when the option names another field", () => {
     expect(maskOf({ etag: "x", tags: [] }, "", PATCH, { etagField: "revision" })).toBe("etag,tags");
+  });
+});
+
+/** Kinds in the place of the book: it has enums in lists, maps and a oneof. */
+const UpdateKindsSchema = createFileRegistry(
+  fromJson(FileDescriptorProtoSchema, {
+    name: "update_kinds.proto",
+    package: "kinds.v1",
+    syntax: "proto3",
+    dependency: [file_kinds_v1_kinds.proto.name, "google/protobuf/field_mask.proto"],
+    messageType: [
+      {
+        name: "UpdateKindsRequest",
+        field: [
+          { name: "kinds", jsonName: "kinds", number: 1, type: "TYPE_MESSAGE", typeName: ".kinds.v1.Kinds" },
+          {
+            name: "update_mask",
+            jsonName: "updateMask",
+            number: 2,
+            type: "TYPE_MESSAGE",
+            typeName: ".google.protobuf.FieldMask",
+          },
+        ],
+      },
+    ],
+  }),
+  (name) => [file_kinds_v1_kinds, ...file_kinds_v1_kinds.dependencies].find(({ proto }) => proto.name === name),
+).getMessage("kinds.v1.UpdateKindsRequest") as DescMessage;
+
+describe("with names of enums that are not known", () => {
+  test.each<[string, JsonObject]>([
+    ["an enum", { aColour: "NEW" }],
+    ["one with presence", { maybeColour: "NEW" }],
+    ["one of a oneof", { oneColour: "NEW" }],
+    ["a list that would be shorter", { colours: ["COLOUR_RED", "NEW"] }],
+    ["a map that would be smaller", { byBool: { true: "COLOUR_RED", false: "NEW" } }],
+    ["a list of messages", { kinds: [{ aColour: "NEW", aString: "x" }] }],
+    ["a map of messages", { byInt32: { 1: { colours: ["NEW"] } } }],
+    ["a message that holds nothing else", { itself: { itself: { aColour: "NEW" } } }],
+    ["an Any", { rare: { anAny: { "@type": "type.googleapis.com/kinds.v1.Kinds", aColour: "NEW" } } }],
+  ])("%s is neither in the mask nor in the message", (_what, body) => {
+    const options = { ignoreUnknownFields: true, registry: createRegistry(KindsSchema) };
+    const read = readerOf(UpdateKindsSchema, { httpMethod: "PATCH", body: "kinds" }, options);
+    const readJson = (json: JsonObject) => toJson(UpdateKindsSchema, read({ body: JSON.stringify(json) }), options);
+    expect(readJson(body)).toEqual({ kinds: {} });
+    expect(readJson({ ...body, aString: "x" })).toEqual({ kinds: { aString: "x" }, updateMask: "aString" });
+    const known = JSON.parse(JSON.stringify(body).replaceAll("NEW", "COLOUR_GREEN"));
+    expect(readJson(known)).toEqual({ kinds: known, updateMask: expect.stringMatching(/./) });
   });
 });
 

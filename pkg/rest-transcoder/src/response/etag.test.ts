@@ -32,7 +32,7 @@ describe("an etag as a header", () => {
     ["a\r\nset-cookie: x", '"a%0D%0Aset-cookie:%20x"'],
     ["\ud800", '"%EF%BF%BD"'],
   ])("%j is %s", (etag, header) => {
-    expect(formatEtag(etag)).toBe(header);
+    expect(formatEtag(etag, false)).toBe(header);
   });
 
   test("any is an entity tag, of which If-Match makes the same etag again", () => {
@@ -42,19 +42,37 @@ describe("an etag as a header", () => {
       fc.string().map((text) => `W/"${text}"`),
     );
     const check = (etag: string) => {
-      const header = formatEtag(etag);
+      const header = formatEtag(etag, false) ?? "";
       expect(header).toMatch(ENTITY_TAG);
       const condition = readIfMatch(header);
       expect(condition).toHaveLength(1);
-      expect(condition === "*" ? "*" : condition?.map(decodeTag)).toEqual([etag]);
+      expect(condition === "*" ? "*" : condition?.map((tag) => decodeTag(tag, false))).toEqual([etag]);
       expect(ifNoneMatchHits(header, header)).toBe(true);
     };
     fc.assert(fc.property(texts, check), parameters);
   });
 
   test("a tag that was not made here is taken as it is", () => {
-    expect(decodeTag({ isWeak: false, opaque: "100%" })).toBe("100%");
+    expect(decodeTag({ isWeak: false, opaque: "100%" }, false)).toBe("100%");
   });
+
+  test("is the field's value as it is when fields hold whole tags, both ways", () => {
+    const opaque = fc.string({ unit: fc.constantFrom("a", "%", "2", "'", "\xff", "!", ",") });
+    const check = (etag: string) => {
+      expect(formatEtag(etag, true)).toBe(etag);
+      const condition = readIfMatch(etag);
+      expect(condition === "*" ? "*" : condition?.map((tag) => decodeTag(tag, true))).toEqual([etag]);
+    };
+    const tags = fc.tuple(fc.constantFrom("", "W/"), opaque).map(([weak, text]) => `${weak}"${text}"`);
+    fc.assert(fc.property(tags, check), parameters);
+  });
+
+  test.each(["foo", '"a b"', '"a"b"', 'w/"a"', '"a", "b"', '"a"\r\nx: y', '"€"'])(
+    "there is none for %j when fields hold whole tags",
+    (etag) => {
+      expect(formatEtag(etag, true)).toBeUndefined();
+    },
+  );
 });
 
 describe("the field that carries it", () => {

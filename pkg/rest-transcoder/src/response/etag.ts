@@ -25,6 +25,9 @@ export function readEtag(message: Message, field: DescField): string | undefined
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
+/** What a field holds when it holds whole tags. */
+const ENTITY_TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
+
 /** `W/"…"`: AIP-154 marks weak etags so in the field itself. */
 const WEAK_TAG = /^W\/"([\x21\x23-\x7e\x80-\xff]*)"$/;
 
@@ -35,17 +38,25 @@ const ESCAPED = /[^\x21\x23\x24\x26-\x7e]+/g;
 /**
  * An etag as the header `ETag` has it. The field's value is put in quotes; what no tag may have (spaces, quotes, what is not
  * ASCII) and "%" are percent-encoded as UTF-8. A value that is a weak tag, `W/"…"`, is sent as it is. `decodeTag` undoes it.
+ *
+ * @param isQuoted whether fields hold whole tags, `"foo"`, as AIP-154 wants them: these are sent as they are. A value that is none has no
+ *   header, undefined: in quotes it would be the tag of another value
  */
-export function formatEtag(etag: string): string {
+export function formatEtag(etag: string, isQuoted: boolean): string | undefined {
+  if (isQuoted) return ENTITY_TAG.test(etag) ? etag : undefined;
   if (WEAK_TAG.test(etag)) return etag;
   return PLAIN.test(etag)
     ? `"${etag}"`
     : `"${etag.toWellFormed().replace(ESCAPED, (text) => encodeURIComponent(text))}"`;
 }
 
-/** The field's value for a tag. One that was not made by `formatEtag` is no etag of ours, and taken as it is. */
-export function decodeTag({ isWeak, opaque }: EntityTag): string {
+/**
+ * The field's value for a tag. One that was not made by `formatEtag` is no etag of ours, and taken as it is.
+ * @param isQuoted as in formatEtag. The tag alone does not say: `"foo"` may be that of `foo` or of `"foo"`
+ */
+export function decodeTag({ isWeak, opaque }: EntityTag, isQuoted: boolean): string {
   if (isWeak) return `W/"${opaque}"`;
+  if (isQuoted) return `"${opaque}"`;
   try {
     return decodeURIComponent(opaque);
   } catch {

@@ -47,7 +47,15 @@ test.each([
   ['"a%20b"', "a b"],
   ['W/"old", "abc"', "abc"],
 ])("If-Match: %s requires the etag %s", (header, expected) => {
-  expect(etagFromIfMatch(header)).toBe(expected);
+  expect(etagFromIfMatch(header, false)).toBe(expected);
+});
+
+test.each([
+  ['"abc"', '"abc"'],
+  ['"a%20b"', '"a%20b"'],
+  ['""', '""'],
+])("If-Match: %s requires the etag as it is when fields hold whole tags", (header, expected) => {
+  expect(etagFromIfMatch(header, true)).toBe(expected);
 });
 
 test.each([
@@ -57,7 +65,7 @@ test.each([
   ['"a", "b"', Code.InvalidArgument, "if-match with several"],
   ["abc", Code.InvalidArgument, "invalid if-match"],
 ])("If-Match: %s fails", (header, code, message) => {
-  const error = failure(() => etagFromIfMatch(header));
+  const error = failure(() => etagFromIfMatch(header, false));
   expect(error.code).toBe(code);
   expect(error.rawMessage).toContain(message);
 });

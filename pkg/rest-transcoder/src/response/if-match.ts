@@ -13,16 +13,16 @@ type Fields = Message & Record<string, unknown>;
  * The etag that `If-Match` requires the resource to have, as the request's etag field has it; undefined without the
  * header, and for `*`, which any resource matches that there is.
  * @throws ConnectError INVALID_ARGUMENT for what is malformed, and for several tags: the field can carry one;
- *   ABORTED when only tags are left that never match: weak ones, and the empty one, which would be no condition in the
- *   field. Source: RFC 9110, 13.1.1 (strong comparison).
+ *   ABORTED when only tags are left that never match: weak ones, and the empty one, which would be no condition in a
+ *   field without quotes. Source: RFC 9110, 13.1.1 (strong comparison).
  */
-export function etagFromIfMatch(header: string | null): string | undefined {
+export function etagFromIfMatch(header: string | null, isQuoted: boolean): string | undefined {
   const condition = readIfMatch(header);
   if (condition === undefined || condition === "*") return undefined;
-  const [tag, ...others] = condition.filter(({ isWeak, opaque }) => !isWeak && opaque !== "");
+  const [tag, ...others] = condition.filter(({ isWeak, opaque }) => !isWeak && (isQuoted || opaque !== ""));
   if (tag === undefined) throw new ConnectError("if-match: weak and empty entity tags never match", Code.Aborted);
   if (others.length > 0) throw unsupported("if-match with several entity tags is not supported: send one");
-  return decodeTag(tag);
+  return decodeTag(tag, isQuoted);
 }
 
 /**
@@ -32,15 +32,16 @@ export function etagFromIfMatch(header: string | null): string | undefined {
  *
  * The writer is called when the request has its update mask, since an etag from a header is no update.
  * @param etagField as in ResponseOptions, but without a default; undefined: no method has one
+ * @param quotedEtags as in ResponseOptions
  * @throws (the writer) ConnectError INVALID_ARGUMENT as etagFromIfMatch, when the method has no such field, when the
  *   client has sent another etag in the request, and for `*` with `allow_missing`; ABORTED for weak tags
  */
-export function compileIfMatch(binding: Binding, etagField: string | undefined): IfMatchWriter {
+export function compileIfMatch(binding: Binding, etagField: string | undefined, quotedEtags = false): IfMatchWriter {
   const place = findPlace(binding, etagField);
   return (message, header) => {
     if (header === null) return;
     if (place === undefined) throw unsupported("if-match is not supported by this method");
-    const etag = etagFromIfMatch(header);
+    const etag = etagFromIfMatch(header, quotedEtags);
     if (etag === undefined) refuseUpsert(message);
     else setEtag(message, place, etag);
   };

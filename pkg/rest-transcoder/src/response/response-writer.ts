@@ -21,6 +21,8 @@ export interface ResponseOptions {
   readonly registry?: Registry | undefined;
   /** The field that an answer's `ETag` is taken from. Default: `etag`; undefined: there are no ETags. */
   readonly etagField?: string | undefined;
+  /** Whether that field holds whole entity tags, `"foo"`, which are sent as they are. Default: false, it is put in quotes. */
+  readonly quotedEtags?: boolean | undefined;
   /** The most that a body may be long. */
   readonly writeMaxBytes: number;
 }
@@ -50,8 +52,9 @@ export function compileResponseWriter(binding: Binding, options: ResponseOptions
   return (message) => {
     const written = encode(() => write(message), options.writeMaxBytes);
     const holder = etagField && select(message);
-    const etag = etagField && holder && readEtag(holder, etagField);
-    return etag === undefined ? written : { ...written, etag: formatEtag(etag) };
+    const value = etagField && holder && readEtag(holder, etagField);
+    const etag = value === undefined ? undefined : formatEtag(value, options.quotedEtags === true);
+    return etag === undefined ? written : { ...written, etag };
   };
 }
 

@@ -21,6 +21,8 @@ export function createTarget({ port, connections }: EchoProcess): Target {
   async function open(): Promise<Socket> {
     const socket = connect({ port, host: "127.0.0.1", noDelay: true });
     sockets.add(socket);
+    // One for each chunk that has to wait.
+    socket.setMaxListeners(0);
     socket.on("error", () => {});
     await Promise.race([new Promise((go) => socket.once("connect", go)), closed(socket)]);
     return socket.resume();
