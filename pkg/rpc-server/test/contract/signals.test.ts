@@ -27,7 +27,7 @@ describe.each(unaryPlaces)("$name: the signal", ({ start, wire }) => {
       return next(request);
     };
     const { echo } = await start({ service: { echo: untilAborted }, interceptors: [interceptor] });
-    await expect(echo("", { headers: timeoutHeader(wire, 20) })).rejects.toMatchObject({
+    await expect(echo("", { headers: timeoutHeader(wire, 200) })).rejects.toMatchObject({
       code: Code.DeadlineExceeded,
       rawMessage: "the operation timed out",
     });
