@@ -156,7 +156,8 @@ export class WireWriter {
 
   #fixed(type: ScalarType, value: unknown): void {
     this.#reserve(8);
-    if (type === ScalarType.DOUBLE) this.#at = this.#bytes.writeDoubleLE(Number(value), this.#at);
+    // Not by Number(), which takes bigints.
+    if (type === ScalarType.DOUBLE) this.#at = this.#bytes.writeDoubleLE(+(value as number), this.#at);
     else if (type === ScalarType.FLOAT) this.#at = this.#bytes.writeFloatLE(float32(value), this.#at);
     else if (type === ScalarType.FIXED32) this.#at = this.#bytes.writeUInt32LE(uint32(value), this.#at);
     else if (type === ScalarType.SFIXED32) this.#at = this.#bytes.writeInt32LE(int32(value), this.#at);
