@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { JsonValue } from "@bufbuild/protobuf";
+import { assertDepth } from "@grpc-service-template/rpc-server/protocol";
 import { badRequest, invalidArgument } from "./bad-request.ts";
 import type { JsonPath } from "./field-path.ts";
 
@@ -20,7 +21,7 @@ export interface JsonBody {
 export function readJsonBody(body: Uint8Array, maxDepth: number, nameField: (path: JsonPath) => string): JsonBody {
   if (!isUtf8(body)) throw invalidArgument("the body is not valid UTF-8");
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
-  assertDepth(text, maxDepth);
+  assertDepth(text, maxDepth, "the body");
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;
@@ -30,20 +31,6 @@ export function readJsonBody(body: Uint8Array, maxDepth: number, nameField: (pat
   const twice = findNameTwice(text);
   if (twice !== undefined) throw badRequest([{ field: nameField(twice), description: "is set twice" }]);
   return { value, text };
-}
-
-/** What is nested in unknown fields protobuf-es does not count, but JSON.parse builds: open brackets are counted first. */
-function assertDepth(text: string, maxDepth: number): void {
-  if (text.length <= maxDepth) return;
-  let depth = 0;
-  for (let i = 0; i < text.length; i++) {
-    const char = text.charCodeAt(i);
-    if (char === QUOTE) i = endOfString(text, i);
-    else if (char === OPEN_BRACE || char === OPEN_BRACKET) {
-      depth++;
-      if (depth > maxDepth) throw invalidArgument(`the body is nested more than ${maxDepth} deep`);
-    } else if (char === CLOSE_BRACE || char === CLOSE_BRACKET) depth--;
-  }
 }
 
 /** An object or an array that the scan is in, and the member or element that it is at. */

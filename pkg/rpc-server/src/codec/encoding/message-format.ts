@@ -97,7 +97,7 @@ function write(encode: () => Uint8Array, writeMaxBytes: number): Uint8Array {
  * What is nested in unknown fields protobuf-es does not count, but JSON.parse builds: open brackets are counted first.
  * @throws ConnectError INVALID_ARGUMENT
  */
-export function assertDepth(text: string, maxDepth: number): void {
+export function assertDepth(text: string, maxDepth: number, what = "the message"): void {
   if (text.length <= maxDepth) return;
   let depth = 0;
   let isInString = false;
@@ -110,7 +110,7 @@ export function assertDepth(text: string, maxDepth: number): void {
     else if (char === OPEN_BRACE || char === OPEN_BRACKET) {
       depth++;
       if (depth > maxDepth) {
-        throw new ConnectError(`the message is nested more than ${maxDepth} deep`, Code.InvalidArgument);
+        throw new ConnectError(`${what} is nested more than ${maxDepth} deep`, Code.InvalidArgument);
       }
     } else if (char === CLOSE_BRACE || char === CLOSE_BRACKET) depth--;
   }
