@@ -91,6 +91,7 @@ class RouteSearch {
   readonly #path: string;
   /** Where the segments end: before the verb. */
   readonly #end: number;
+  readonly #isEncoded: boolean;
   /** Where each segment starts. One that starts after the end is not there. */
   readonly #starts: number[] = [];
   /** Of each segment, for literals; null: it cannot be decoded. */
@@ -101,6 +102,7 @@ class RouteSearch {
     this.#httpMethod = httpMethod;
     this.#path = path;
     this.#end = end;
+    this.#isEncoded = path.includes("%");
   }
 
   find(tree: RouteNode): Route | undefined {
@@ -127,7 +129,8 @@ class RouteSearch {
   #literalOf(literals: ReadonlyMap<string, RouteNode>, depth: number, start: number, end: number) {
     let text = this.#texts[depth];
     if (text === undefined) {
-      text = decodeText(this.#path.slice(start, end));
+      text = this.#path.slice(start, end);
+      if (this.#isEncoded) text = decodeText(text);
       this.#texts[depth] = text;
     }
     return text === null ? undefined : literals.get(text);
@@ -159,7 +162,7 @@ class RouteSearch {
   #valueOf({ start, end, isDeep, isMulti }: VariableSlice): string {
     const after = isDeep ? this.#end : (this.#starts[end] as number) - 1;
     const text = this.#path.slice(this.#starts[start], after);
-    if (!text.includes("%")) return text;
+    if (!this.#isEncoded) return text;
     return isMulti ? decodeSegments(text) : decodeURIComponent(text);
   }
 }

@@ -44,10 +44,13 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
   next: Linked | undefined;
 
   protected readonly host: CallHost;
-  protected readonly controller = new AbortController();
   protected hasEnded = false;
   /** What ended the call from outside, while its interceptors may still say it in their words. */
   protected endedBy: ConnectError | undefined;
+  /** Not before somebody looks: to fire a signal costs more than all other work at the end of a call. */
+  #controller: AbortController | undefined;
+  /** Why the call is over; undefined while it is not. */
+  protected abortedBy: unknown;
   #unwinding: NodeJS.Timeout | undefined;
   #shutdownListener: (() => void) | undefined;
 
@@ -56,6 +59,15 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
     this.exchange = exchange;
     this.entry = entry;
     this.contextValues = new CallContextValues(this, exchange.connection.info);
+  }
+
+  /** Fires when the call ends, however it does. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.abortedBy !== undefined) this.#controller.abort(this.abortedBy);
+    }
+    return this.#controller.signal;
   }
 
   get service(): string {
@@ -175,7 +187,7 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
   protected endFromOutside(error: ConnectError): void {
     if (this.hasEnded || this.endedBy !== undefined) return;
     this.endedBy = error;
-    this.controller.abort(error);
+    this.#abort(error);
     if (!this.abandonHandler(error)) {
       this.fail(this.host.mapError(error, this));
       return;
@@ -211,7 +223,12 @@ export abstract class Call implements ObservedCall, Expiring, RequestSink {
       this.entry.shutdownSignal?.removeEventListener("abort", this.#shutdownListener);
     }
     this.host.observers.end(this, error);
-    this.controller.abort(error ?? COMPLETED);
+    this.#abort(error ?? COMPLETED);
     return true;
+  }
+
+  #abort(reason: unknown): void {
+    this.abortedBy ??= reason;
+    this.#controller?.abort(reason);
   }
 }

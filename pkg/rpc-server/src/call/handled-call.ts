@@ -4,13 +4,26 @@ import type { Codec, CodecCall, ProtocolName } from "../codec/codec.ts";
 import type { Compression } from "../codec/encoding/compression.ts";
 import type { MessageFormat } from "../codec/encoding/message-format.ts";
 import type { Exchange } from "../connection/exchange.ts";
-import { CALL, type InterceptedCall } from "../method/intercepted-call.ts";
+import { CALL, type HandlerRequest, type InterceptedCall } from "../method/intercepted-call.ts";
 import type { MethodEntry } from "../method/method-entry.ts";
 import { Call, type CallHost } from "./call.ts";
 import { CallHeaders } from "./call-headers.ts";
 import { timeoutRefused, toConnectError } from "./errors.ts";
 
 const NO_TIMEOUT = () => undefined;
+
+/** A context whose signal is made when it is first read; a property of its own all the same, so that `{...context}` has it. */
+const SIGNAL_WHEN_READ: ProxyHandler<LazyContext> = {
+  get(context, name) {
+    if (name === "signal") context.signal ??= context[CALL].signal;
+    return context[name as keyof LazyContext];
+  },
+};
+
+type LazyContext = Omit<HandlerContext, "signal"> & {
+  signal: AbortSignal | undefined;
+  readonly [CALL]: { readonly signal: AbortSignal };
+};
 
 /** What a call is made of, whatever its kind. */
 export interface CallParts<C extends Codec> {
@@ -60,10 +73,16 @@ export abstract class HandledCall<C extends Codec> extends Call implements Codec
     else void this.#passGate(this.entry.requestGate);
   }
 
-  contextFor(request: UnaryRequest | StreamRequest): HandlerContext {
+  ownContext(): HandlerContext {
+    const { header, contextValues } = this;
+    const context = this.contextFor({ signal: undefined, header, contextValues });
+    return new Proxy<LazyContext>(context, SIGNAL_WHEN_READ) as HandlerContext;
+  }
+
+  contextFor<S extends AbortSignal | undefined>(request: HandlerRequest<S>) {
     return {
       method: this.entry.method,
-      service: request.service,
+      service: this.entry.service,
       requestMethod: this.exchange.method,
       protocolName: this.protocol,
       url: this.#url(),
@@ -73,13 +92,21 @@ export abstract class HandledCall<C extends Codec> extends Call implements Codec
       responseHeader: this.responseHeader,
       responseTrailer: this.responseTrailer,
       values: request.contextValues,
+      [CALL]: this as { readonly signal: AbortSignal },
     };
   }
 
-  guard<T>(output: T | PromiseLike<T>): T | Promise<T> {
-    if (!isPromiseLike(output)) return output;
+  guard<T, R>(output: T | PromiseLike<T>, use: (settled: T) => R): Promise<R> {
+    // One promise for all: async functions, and then() after then(), have one each.
     return new Promise((resolve, reject) => {
-      output.then(resolve, reject);
+      if (!isPromiseLike(output)) return resolve(use(output));
+      output.then((settled) => {
+        try {
+          resolve(use(settled));
+        } catch (error) {
+          reject(error);
+        }
+      }, reject);
       this.whenAbandoned(reject);
     });
   }
@@ -130,18 +157,14 @@ export abstract class HandledCall<C extends Codec> extends Call implements Codec
     this.fail(this.host.mapError(toConnectError(error), this));
   }
 
-  /** What the interceptors are given. */
-  protected request(
-    stream: boolean,
-    message: Message | AsyncIterable<Message> | undefined,
-  ): UnaryRequest | StreamRequest {
+  requestOf(message: Message | AsyncIterable<Message>): UnaryRequest | StreamRequest {
     return {
-      stream,
+      stream: this.entry.stream !== undefined,
       service: this.entry.service,
       method: this.entry.method,
       requestMethod: this.exchange.method,
       url: this.#url(),
-      signal: this.controller.signal,
+      signal: this.signal,
       header: this.exchange.headers,
       contextValues: this.contextValues,
       message,
@@ -153,7 +176,7 @@ export abstract class HandledCall<C extends Codec> extends Call implements Codec
     this.isHandling = true;
     this.exchange.watch(this);
     try {
-      await this.guard(gate(this.contextFor(this.request(false, undefined))));
+      await this.guard(gate(this.ownContext()), ignoreOutput);
     } catch (error) {
       this.failAsHandled(error);
     }
@@ -165,6 +188,8 @@ export abstract class HandledCall<C extends Codec> extends Call implements Codec
     return `http://${this.exchange.host}${this.exchange.target}`;
   }
 }
+
+function ignoreOutput(): void {}
 
 function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof (value as PromiseLike<T> | null)?.then === "function";

@@ -1,5 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
-import type { ConnectError, UnaryRequest, UnaryResponse } from "@connectrpc/connect";
+import type { ConnectError, UnaryResponse } from "@connectrpc/connect";
 import type { UnaryCodec } from "../codec/codec.ts";
 import { PREFIX_BYTES } from "../codec/encoding/envelope.ts";
 import type { UnaryChain } from "../method/chains.ts";
@@ -63,7 +63,7 @@ export class UnaryCall extends HandledCall<UnaryCodec> {
     this.isHandling = true;
     try {
       const chain = this.entry.unary as UnaryChain;
-      chain(this.request(false, message) as UnaryRequest).then(
+      chain(this, message).then(
         (response) => this.#answer(response),
         (error) => this.failAsHandled(error),
       );

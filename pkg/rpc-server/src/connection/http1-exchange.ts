@@ -50,7 +50,6 @@ export class Http1Exchange extends BaseExchange {
     (response as WithExchange)[EXCHANGE] = this;
     response.on("close", onResponseClose);
     response.on("error", ignoreError);
-    request.on("error", ignoreError);
   }
 
   /** Whether the answer's headers are out. */

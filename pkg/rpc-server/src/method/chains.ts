@@ -5,7 +5,14 @@ import {
   type DescMethodUnary,
   type Message,
 } from "@bufbuild/protobuf";
-import type { Interceptor, StreamRequest, StreamResponse, UnaryRequest, UnaryResponse } from "@connectrpc/connect";
+import type {
+  HandlerContext,
+  Interceptor,
+  StreamRequest,
+  StreamResponse,
+  UnaryRequest,
+  UnaryResponse,
+} from "@connectrpc/connect";
 import { HandlerOutput } from "../call/stream/handler-output.ts";
 import { moreThanOneMessage, noMessage } from "../codec/encoding/envelope.ts";
 import { CALL, type InterceptedCall } from "./intercepted-call.ts";
@@ -19,38 +26,42 @@ export interface MethodImplementation {
 }
 
 /** Interceptors around an implementation. */
-export type UnaryChain = (request: UnaryRequest) => Promise<UnaryResponse>;
-export type StreamChain = (request: StreamRequest) => Promise<StreamResponse>;
+export type UnaryChain = (call: InterceptedCall, message: Message) => Promise<UnaryResponse>;
+export type StreamChain = (call: InterceptedCall, messages: AsyncIterable<Message>) => Promise<StreamResponse>;
 
-type AnyChain = (request: UnaryRequest | StreamRequest) => Promise<UnaryResponse | StreamResponse>;
+type Next = (request: UnaryRequest | StreamRequest) => Promise<UnaryResponse | StreamResponse>;
 
-/** Composed once: which call a request belongs to, it carries with it. */
+/** Composed once: which call a request belongs to, it carries with it. Without interceptors nobody looks at a request. */
 export function composeUnary({ method, impl }: MethodImplementation, interceptors: readonly Interceptor[]): UnaryChain {
-  const respond = (call: InterceptedCall, output: Message): UnaryResponse => ({
-    stream: false,
-    service: method.parent,
-    method: method as DescMethodUnary,
-    header: call.responseHeader,
-    trailer: call.responseTrailer,
-    message: create(method.output, output),
-  });
   // An async function would cost another promise in every call.
-  return intercept(interceptors, (request) => {
+  function handle(call: InterceptedCall, message: Message, context: HandlerContext): Promise<UnaryResponse> {
     try {
-      const call = callOf(request);
-      const output = call.guard(impl(request.message, call.contextFor(request)));
-      if (output instanceof Promise) return output.then((settled) => respond(call, settled));
-      return Promise.resolve(respond(call, output));
+      const output = impl(message, context);
+      return call.guard(output, (settled) => ({
+        stream: false,
+        service: method.parent,
+        method: method as DescMethodUnary,
+        header: call.responseHeader,
+        trailer: call.responseTrailer,
+        message: create(method.output, settled as Message),
+      }));
     } catch (error) {
       return Promise.reject(error);
     }
-  }) as UnaryChain;
+  }
+
+  if (interceptors.length === 0) return (call, message) => handle(call, message, call.ownContext());
+  const next = intercept(interceptors, (request) => {
+    const call = callOf(request);
+    return handle(call, request.message as Message, call.contextFor(request));
+  });
+  return (call, message) => next(call.requestOf(message)) as Promise<UnaryResponse>;
 }
 
 /** The same for a streaming method. */
 export function composeStream(spec: MethodImplementation, interceptors: readonly Interceptor[]): StreamChain {
   const { method } = spec;
-  return intercept(interceptors, async (request) => {
+  const next = intercept(interceptors, async (request) => {
     const call = callOf(request);
     return {
       stream: true,
@@ -60,10 +71,11 @@ export function composeStream(spec: MethodImplementation, interceptors: readonly
       trailer: call.responseTrailer,
       message: await answer(spec, request as StreamRequest, call),
     };
-  }) as StreamChain;
+  });
+  return (call, messages) => next(call.requestOf(messages)) as Promise<StreamResponse>;
 }
 
-function intercept(interceptors: readonly Interceptor[], implementation: AnyChain): AnyChain {
+function intercept(interceptors: readonly Interceptor[], implementation: Next): Next {
   return interceptors.reduceRight((next, interceptor) => interceptor(next), implementation);
 }
 
@@ -73,9 +85,11 @@ async function answer(
   call: InterceptedCall,
 ): Promise<AsyncIterable<Message>> {
   if (kind === "client_streaming") {
-    return only(create(method.output, await call.guard(impl(request.message, call.contextFor(request)))));
+    const output = impl(request.message, call.contextFor(request));
+    return only(await call.guard(output, (settled) => create(method.output, settled as Message)));
   }
-  const input = kind === "server_streaming" ? await call.guard(single(request.message, call)) : request.message;
+  const input =
+    kind === "server_streaming" ? await call.guard(single(request.message, call), (first) => first) : request.message;
   return new HandlerOutput(method.output, impl(input, call.contextFor(request)), call);
 }
 

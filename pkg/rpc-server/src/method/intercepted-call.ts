@@ -1,3 +1,4 @@
+import type { Message } from "@bufbuild/protobuf";
 import type {
   ConnectError,
   ContextKey,
@@ -12,14 +13,23 @@ import { type ConnectionInfo, connectionInfo } from "../request/connection-info.
 /** Where a request, and its context values, keep the call that they belong to. */
 export const CALL = Symbol("call");
 
-/** A call as the end of its interceptors needs it. */
+/** What of a request its handler is told in the context. */
+export interface HandlerRequest<S = AbortSignal> extends Pick<UnaryRequest, "header" | "contextValues"> {
+  readonly signal: S;
+}
+
+/** A call as its interceptors and their end need it. */
 export interface InterceptedCall {
   readonly responseHeader: CallHeaders;
   readonly responseTrailer: CallHeaders;
+  /** What the first interceptor is given. */
+  requestOf(message: Message | AsyncIterable<Message>): UnaryRequest | StreamRequest;
   /** The handler's context, with what the interceptors have left of the request. */
-  contextFor(request: UnaryRequest | StreamRequest): HandlerContext;
-  /** What the handler returns, or a rejection as soon as the call is ended from outside. */
-  guard<T>(output: T | PromiseLike<T>): T | Promise<T>;
+  contextFor(request: HandlerRequest): HandlerContext;
+  /** The same where there are no interceptors: with what the client has sent. */
+  ownContext(): HandlerContext;
+  /** What `use` makes of the handler's output, or a rejection as soon as the call is ended from outside. */
+  guard<T, R>(output: T | PromiseLike<T>, use: (settled: T) => R): Promise<R>;
   /** Calls the listener when the call is ended from outside, or has been. */
   whenAbandoned(listener: (error: ConnectError) => void): void;
   /** Marks an error as the server's own: unless an interceptor replaces it, it passes through `mapError`. */

@@ -115,11 +115,11 @@ export function createRpcResolver(
     const { target, method } = exchange;
     const query = target.indexOf("?");
     const path = query < 0 ? target : target.slice(0, query);
-    const header = exchange.headers.lookup("content-type");
-    const contentType = header === null ? undefined : contentTypeOf(header);
     const entry = entries.get(path);
     if (entry === undefined) return undefined;
 
+    const header = exchange.headers.lookup("content-type");
+    const contentType = header === null ? undefined : contentTypeOf(header);
     if (entry.kind === "bidi_stream" && exchange.httpVersion !== "2") return bidiNeedsHttp2(entry);
     if (method === "GET" && entry.allowsGet && entry.serves.connect)
       return resolveGet(entry, target.slice(path.length));

@@ -1,5 +1,5 @@
 import type { Message } from "@bufbuild/protobuf";
-import { Code, ConnectError, type StreamRequest } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { StreamCodec } from "../../codec/codec.ts";
 import type { Exchange } from "../../connection/exchange.ts";
 import type { StreamChain } from "../../method/chains.ts";
@@ -68,8 +68,7 @@ export class StreamCall extends HandledCall<StreamCodec> {
 
   protected override finish(error: ConnectError | undefined): boolean {
     if (!super.finish(error)) return false;
-    const { reason } = this.controller.signal;
-    this.#messages.stop(reason);
+    this.#messages.stop(this.abortedBy);
     this.#writer.stop();
     if (error !== undefined) super.abandonHandler(error);
     return true;
@@ -79,7 +78,7 @@ export class StreamCall extends HandledCall<StreamCodec> {
     this.isHandling = true;
     try {
       const chain = this.entry.stream as StreamChain;
-      const response = await chain(this.request(true, this.#messages) as StreamRequest);
+      const response = await chain(this, this.#messages);
       if (!response.stream) throw new ConnectError("a streaming call was answered as a unary one", Code.Internal);
       this.responseHeader.assign(response.header);
       await this.#sendAll(response.message[Symbol.asyncIterator]());

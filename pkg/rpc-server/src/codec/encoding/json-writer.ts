@@ -23,7 +23,7 @@ import {
 import { isDefault } from "./default-values.ts";
 import { enumWriter, quote, scalarWriter, type ValueWriter } from "./json-scalars.ts";
 import { writeJsonObject, writeListValue, writeStruct, writeValue } from "./json-struct.ts";
-import { formatTimestamp } from "./json-timestamp.ts";
+import { timestampJson } from "./json-timestamp.ts";
 import { prettyJson } from "./pretty-json.ts";
 
 /** Writes messages of one type. Throws for what JSON cannot carry. */
@@ -39,8 +39,8 @@ export interface JsonWriterOptions extends Partial<Omit<JsonWriteOptions, "prett
   readonly int64AsNumbers?: boolean;
 }
 
-/** Writes a field with its name, or nothing when it is not set. */
-type FieldWriter = (message: Record<string, unknown>) => string;
+/** Appends a field with its name to those before it, or nothing when it is not set. */
+type FieldWriter = (message: Record<string, unknown>, before: string) => string;
 
 /**
  * Compiles a writer for messages of a type, equal to protobuf-es's toJsonString but for the order of fields that have numbers as
@@ -117,8 +117,7 @@ class Compiler {
       if (message.$typeName !== desc.typeName) return foreign(desc, message);
       let text = "";
       for (let i = 0; i < fields.length; i++) {
-        const field = (fields[i] as FieldWriter)(message as Message & Record<string, unknown>);
-        if (field !== "") text = text === "" ? field : `${text},${field}`;
+        text = (fields[i] as FieldWriter)(message as Message & Record<string, unknown>, text);
       }
       if (registry === undefined || message.$unknown === undefined) return `{${text}}`;
       return `{${[text, ...this.#writeExtensions(registry, desc, message)].filter((each) => each !== "").join(",")}}`;
@@ -133,42 +132,46 @@ class Compiler {
     const { localName } = field;
     const { alwaysEmitImplicit = false, useProtoFieldName = false } = this.#options;
     const key = `${JSON.stringify(useProtoFieldName ? field.name : field.jsonName)}:`;
+    const nextKey = `,${key}`;
+    const add = (before: string, json: string) => (before === "" ? key + json : before + nextKey + json);
     const isEmitted = (isZero: boolean) => alwaysEmitImplicit || !isZero;
     const write = this.whole(field);
 
     if (field.fieldKind === "list") {
-      return (message) => {
+      return (message, before) => {
         const items = message[localName] as readonly unknown[];
-        return isEmitted(items.length === 0) ? key + write(items) : "";
+        return isEmitted(items.length === 0) ? add(before, write(items)) : before;
       };
     }
     if (field.fieldKind === "map") {
-      return (message) => {
+      return (message, before) => {
         const map = message[localName] as Record<string, unknown>;
-        return isEmitted(Object.keys(map).length === 0) ? key + write(map) : "";
+        return isEmitted(Object.keys(map).length === 0) ? add(before, write(map)) : before;
       };
     }
     if (field.oneof !== undefined) {
       const { localName: oneofName } = field.oneof;
-      return (message) => {
+      return (message, before) => {
         const oneof = message[oneofName] as { case?: string; value?: unknown };
-        return oneof.case === localName ? key + write(oneof.value) : "";
+        return oneof.case === localName ? add(before, write(oneof.value)) : before;
       };
     }
     if (field.presence !== FeatureSet_FieldPresence.IMPLICIT) {
       const isRequired = field.presence === FeatureSet_FieldPresence.LEGACY_REQUIRED;
-      return (message) => {
+      // Defaults of proto2 stand in the prototype; no message is one.
+      const hasDefault = field.fieldKind !== "message";
+      return (message, before) => {
         const value = message[localName];
-        // Defaults of proto2 stand in the prototype.
-        if (value !== undefined && Object.hasOwn(message, localName)) return key + write(value);
+        const isSet = value !== undefined && (!hasDefault || Object.hasOwn(message, localName));
+        if (isSet) return add(before, write(value));
         if (isRequired) throw new Error(`cannot encode ${field} to JSON: required field not set`);
-        return "";
+        return before;
       };
     }
     const isZero = isDefault(field);
-    return (message) => {
+    return (message, before) => {
       const value = message[localName];
-      return isEmitted(isZero(value)) ? key + write(value) : "";
+      return isEmitted(isZero(value)) ? add(before, write(value)) : before;
     };
   }
 
@@ -262,9 +265,8 @@ function foreign(desc: DescMessage, message: Message): string {
 }
 
 function writeTimestamp(desc: DescMessage, timestamp: Timestamp): string {
-  const text = formatTimestamp(Number(timestamp.seconds), timestamp.nanos);
-  // It says what is wrong.
-  return text === undefined ? JSON.stringify(toJson(desc, timestamp)) : `"${text}"`;
+  // protobuf-es says what is wrong.
+  return timestampJson(Number(timestamp.seconds), timestamp.nanos) ?? JSON.stringify(toJson(desc, timestamp));
 }
 
 /** What a field is set to. */
