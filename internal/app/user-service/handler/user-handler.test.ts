@@ -53,8 +53,14 @@ describe("CreateUser", () => {
     ["an email that is none", { user: { ...ADA, email: "ada" } }, ["user.email"]],
     ["an email of 255 characters", { user: { ...ADA, email: `${"a".repeat(243)}@example.org` } }, ["user.email"]],
     ["a display name of spaces", { user: { ...ADA, displayName: " \t\u00a0" } }, ["user.display_name"]],
+    [
+      "a display name of signs without width",
+      { user: { ...ADA, displayName: "\u200b\u2060\ufeff" } },
+      ["user.display_name"],
+    ],
     ["a display name of 101 characters", { user: { ...ADA, displayName: "a".repeat(101) } }, ["user.display_name"]],
     ["a display name with U+0000", { user: { ...ADA, displayName: "a\0b" } }, ["user.display_name"]],
+    ["a display name with U+0085", { user: { ...ADA, displayName: "a\u0085b" } }, ["user.display_name"]],
     ["two wrong values", { user: { email: "ada", displayName: " " } }, ["user.email", "user.display_name"]],
   ])("refuses %s, naming each field", async (_, request, fields) => {
     const refusal = await refusalOf(createUserClient().createUser(request));
@@ -66,6 +72,8 @@ describe("CreateUser", () => {
   it.each([
     ["an email of 254 characters", { ...ADA, email: `${"a".repeat(242)}@example.org` }],
     ["a display name of 100 characters outside the BMP", { ...ADA, displayName: "🙂".repeat(100) }],
+    ["a display name in Arabic", { ...ADA, displayName: "\u0622\u062f\u0627" }],
+    ["a display name of signs that are joined", { ...ADA, displayName: "\u{1f469}\u200d\u{1f4bb}" }],
     ["a display name of one letter between spaces", { ...ADA, displayName: "  x " }],
   ])("takes %s as it is", async (_, user) => {
     expect(await userOf(createUserClient().createUser({ user }))).toMatchObject(user);
