@@ -47,6 +47,15 @@ it("waits for the database, and says so", async () => {
   await app.close();
 });
 
+it("has connections, and Prisma its engine, before it takes calls", async () => {
+  const app = createApp(load());
+  const { adminPort } = await app.start();
+  const metrics = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text();
+  expect(metrics).toContain('db_pool_connections{state="idle"} 5\n');
+  expect(metrics).toContain('db_query_duration_seconds_count{operation="User.findMany"} 1\n');
+  await app.close();
+});
+
 it("does not listen for calls once its start was ended", async () => {
   const stop = new AbortController();
   const reason = new Error("stop");

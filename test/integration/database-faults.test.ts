@@ -224,7 +224,8 @@ describe("many calls", () => {
 it("operations are timed by their names", async () => {
   await readOne().catch(() => {});
   await write();
-  for (const operation of ["User.findMany", "User.findUnique", "User.create"]) {
-    expect(await app.metric(`db_query_duration_seconds_count{operation="${operation}"}`), operation).toBe(1);
+  // The start, and the first call of all tests, list.
+  for (const [operation, count] of Object.entries({ "User.findMany": 2, "User.findUnique": 1, "User.create": 1 })) {
+    expect(await app.metric(`db_query_duration_seconds_count{operation="${operation}"}`), operation).toBe(count);
   }
 });

@@ -36,7 +36,7 @@ export async function startObservedApp(databaseUrl: string, env: NodeJS.ProcessE
   const baseUrl = `http://127.0.0.1:${port}`;
   const sessionManager = new Http2SessionManager(baseUrl);
   const users = createClient(UserService, createGrpcTransport({ baseUrl, sessionManager }));
-  // Prisma's first query loads its engine, which is not what times are measured of.
+  // The first call compiles the rules of its request, which is not what times are measured of.
   await users.listUsers({});
   return {
     users,

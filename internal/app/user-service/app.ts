@@ -109,6 +109,7 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
   async function start(signal?: AbortSignal) {
     const adminPort = await adminServer.listen({ port: config.adminPort, host: config.host });
     await prepareDatabase(config, { database, logger, signal });
+    await database.warmUp();
     signal?.throwIfAborted();
     const { port } = await rpcServer.listen({ port: config.port, host: config.host });
     logger.info("listening", { port, adminPort });
