@@ -52,7 +52,7 @@ afterEach(async () => {
 
 test("runs the service, says what to try, and drains it on SIGTERM", { timeout }, async () => {
   const run = launch();
-  await run.says(`call ${ports.PORT}, look at ${ports.ADMIN_PORT}, ask postgresql://elsewhere`);
+  await run.says(`call ${ports.PORT}, look at ${ports.ADMIN_PORT}, ask "$DATABASE_URL"`);
   expect(run.output()).toContain("service: serve development postgresql://elsewhere");
   run.kill("SIGTERM");
   expect(await run.exitCode).toBe(0);

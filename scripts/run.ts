@@ -22,7 +22,10 @@ const endedByTerm = 143;
 const sourceFolders = ["api", "cmd", "configs", "internal", "pkg"];
 const restartPatienceMs = 3_000;
 
-type Database = Pick<EmbeddedPostgres, "url" | "exited" | "stop">;
+type Database = Pick<EmbeddedPostgres, "url" | "exited" | "stop"> & {
+  /** Whether the launcher has brought it: then its password is nobody's secret. */
+  readonly isOwn: boolean;
+};
 
 interface Session {
   readonly root: string;
@@ -67,7 +70,7 @@ async function provideDatabase(root: string, name: string, signals: StopSignals)
   const url = process.env.DATABASE_URL;
   // With DATABASE_URL_FILE the service reads the URL by itself; an empty DATABASE_URL is not set.
   if (url || process.env.DATABASE_URL_FILE)
-    return { url: url ?? "", exited: new Promise(() => undefined), stop: async () => undefined };
+    return { url: url ?? "", isOwn: false, exited: new Promise(() => undefined), stop: async () => undefined };
   const started = performance.now();
   const dataDir = path.join(".data", name);
   try {
@@ -79,7 +82,7 @@ async function provideDatabase(root: string, name: string, signals: StopSignals)
     });
     signals.forced.addEventListener("abort", () => void server.stop("immediate"));
     say(`PostgreSQL on port ${server.port} in ${elapsed(started)}, data in ${dataDir}`);
-    return server;
+    return { ...server, isOwn: true };
   } catch (error) {
     if (signals.requested.aborted) return signals.forced.aborted ? killedByCtrlC : 0;
     if (!(error instanceof EmbeddedPostgresError)) throw error;
@@ -160,8 +163,14 @@ async function whatToTry({ root, name, port, adminPort }: Session, database: Dat
   return text
     .replaceAll("{port}", String(port))
     .replaceAll("{adminPort}", String(adminPort))
-    .replaceAll("{databaseUrl}", database.url || "the URL in DATABASE_URL_FILE")
+    .replaceAll("{databaseUrl}", () => quotedUrl(database))
     .trimEnd();
+}
+
+/** As a shell takes it. What came from outside may hold a password, and is not repeated. */
+function quotedUrl({ isOwn, url }: Database): string {
+  if (isOwn) return `'${url}'`;
+  return url === "" ? '"$(cat "$DATABASE_URL_FILE")"' : '"$DATABASE_URL"';
 }
 
 function summary([first = "", ...others]: readonly string[]): string {

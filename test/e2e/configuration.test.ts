@@ -174,6 +174,11 @@ describe("the table of wrong configurations", () => {
       ],
     ],
     [
+      "one port for both servers",
+      { env: { PORT: "9000" }, args: ["config", "--admin-port=9000"] },
+      ["port = 9000 (PORT), adminPort = 9000 (--admin-port): port and adminPort must differ"],
+    ],
+    [
       "a deadline cap below the default",
       { env: { USER_SERVICE_DEADLINE_CAP_MS: "10s" } },
       [

@@ -154,6 +154,7 @@ export async function migrate(config: UserServiceConfig, signal?: AbortSignal): 
   const database = openConfiguredDatabase(config, logger);
   try {
     await prepareDatabase({ ...config, migrations: "apply" }, { database, logger, signal });
+    logger.info("the database has every migration");
   } finally {
     await database.close();
   }

@@ -81,6 +81,11 @@ const STOP_MARGIN_MS = 5_000;
 
 export const configuration = defineConfiguration(SERVICE, options, [
   {
+    keys: ["port", "adminPort"],
+    rule: "port and adminPort must differ",
+    holds: (config) => config.port !== config.adminPort || config.port === 0,
+  },
+  {
     keys: ["drainDelayMs", "drainTimeoutMs", "terminationGracePeriodMs"],
     rule: `drainDelayMs + drainTimeoutMs + ${STOP_MARGIN_MS} must not exceed terminationGracePeriodMs`,
     holds: (config) => config.drainDelayMs + config.drainTimeoutMs + STOP_MARGIN_MS <= config.terminationGracePeriodMs,

@@ -7,14 +7,19 @@ import { EXIT, ExitError } from "@grpc-service-template/service-lifecycle";
 export type Commands = Readonly<Record<string, (args: readonly string[]) => Promise<void>>>;
 
 /**
- * Runs the command that the arguments name, the first of `commands` when they begin with none: nothing, or a flag. An
- * error becomes lines on standard error and the exit code that tells its kind.
+ * Runs the command that the arguments name, the first of `commands` when they begin with none: nothing, or a flag. With
+ * `--help` among them it prints the commands. An error becomes lines on standard error and the exit code that tells its kind.
  */
 export async function runCommand(program: string, commands: Commands, args = process.argv.slice(2)): Promise<void> {
+  const usage = `usage: ${program} [${Object.keys(commands).join(" | ")}] [--option=value ...]\n`;
+  if (args.some((arg) => arg === "--help" || arg === "-h")) {
+    process.stdout.write(usage);
+    return;
+  }
   const named = args[0] !== undefined && !args[0].startsWith("-");
   const [, command] = Object.entries(commands).find(([name]) => !named || name === args[0]) ?? [];
   if (!command) {
-    process.stderr.write(`usage: ${program} [${Object.keys(commands).join(" | ")}] [--option=value ...]\n`);
+    process.stderr.write(usage);
     process.exitCode = EXIT.usage;
     return;
   }
