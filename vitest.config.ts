@@ -34,7 +34,7 @@ export default defineConfig({
           // After the others, and few at a time: it measures how long another client waits.
           sequence: { groupOrder: 1 },
           maxWorkers: 2,
-          testTimeout: 30_000,
+          testTimeout: 45_000,
         },
       },
       {

@@ -35,13 +35,24 @@ export function withstand(group: string, rows: readonly Abuse[]): void {
   const knownFailing = readKnownFailing(group);
   for (const row of rows) {
     const reason = knownFailing.get(row.name);
-    const withstands = async () => expect(await play(row)).toEqual([]);
+    const withstands = async () => expect(await playOnQuietMachine(row)).toEqual([]);
     if (reason === undefined) test(row.name, withstands);
     else test.fails(`${row.name} (known to fail: ${reason})`, withstands);
   }
   test("what is known to fail is in the table", () => {
     expect(rows.map(({ name }) => name)).toEqual(expect.arrayContaining([...knownFailing.keys()]));
   });
+}
+
+/** What a machine that is busy with something else does to any server. */
+const OF_BUSY_MACHINE = /^another client's call took|not done within|^memory grew/;
+
+/** A row that only took too long, or too much before garbage was collected, is played once more: what the server does, it does again. */
+async function playOnQuietMachine(row: Abuse): Promise<string[]> {
+  const problems = await play(row);
+  if (problems.length === 0 || !problems.every((problem) => OF_BUSY_MACHINE.test(problem))) return problems;
+  process.stderr.write(`${row.name}: ${problems.join("; ")}: once more\n`);
+  return play(row);
 }
 
 /** All that is wrong, so that one run tells everything. */
