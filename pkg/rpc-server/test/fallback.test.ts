@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { describe, expect, test, vi } from "vitest";
 import type { RpcServerOptions } from "../src/index.ts";
@@ -165,5 +166,39 @@ test("a client that leaves in the middle of a page's body is no news", async () 
   socket.destroy();
   await expect(fallback.mock.results[0]?.value).rejects.toThrow("aborted");
   await exchange(port, "GET /page HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  expect(errors).toEqual([]);
+});
+
+test("a page that gives up in the middle of a body ends its connection, and no more", async () => {
+  const { port, errors } = await startPages({
+    async fallback(incoming, response) {
+      for await (const _chunk of incoming) throw new Error("the body is too long");
+      response.end("fine");
+    },
+  });
+  const socket = await openSocket(port);
+  socket.write("POST /page HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+  await once(socket.resume(), "close");
+  await expect(VERSIONS["HTTP/1.1"](port, "GET", "/page")).resolves.toMatchObject({ body: "fine" });
+  expect(errors).toMatchObject([{ message: "the body is too long" }]);
+});
+
+test("pages that stop waiting for the end of a body when its client has gone are no news", async () => {
+  const asked = vi.fn<Fallback>(async (incoming, response) => {
+    const gone = new AbortController();
+    response.on("close", () => gone.abort());
+    incoming.resume();
+    await once(incoming, "end", { signal: gone.signal });
+    response.end();
+  });
+  const { port, errors } = await startPages({ fallback: asked });
+  const socket = await openSocket(port);
+  const post = "POST /page HTTP/1.1\r\nHost: a\r\nContent-Length: ";
+  socket.write(`${post}2\r\n\r\n{}${post}9\r\n\r\n{`);
+  await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(2));
+  socket.resetAndDestroy();
+  await Promise.allSettled(asked.mock.results.map(({ value }) => value));
+  // An error that nobody listens to would end the process, and this test with it.
+  await new Promise((resolve) => setImmediate(resolve));
   expect(errors).toEqual([]);
 });

@@ -12,13 +12,21 @@ import { timeoutRefused, toConnectError } from "./errors.ts";
 
 const NO_TIMEOUT = () => undefined;
 
-/** A context whose signal is made when it is first read; a property of its own all the same, so that `{...context}` has it. */
+/** A context whose signal is made when it is first looked at; a property of its own all the same, so that `{...context}` has it. */
 const SIGNAL_WHEN_READ: ProxyHandler<LazyContext> = {
   get(context, name) {
-    if (name === "signal") context.signal ??= context[CALL].signal;
-    return context[name as keyof LazyContext];
+    return name === "signal" ? signalOf(context) : context[name as keyof LazyContext];
+  },
+  getOwnPropertyDescriptor(context, name) {
+    if (name === "signal") signalOf(context);
+    return Object.getOwnPropertyDescriptor(context, name);
   },
 };
+
+function signalOf(context: LazyContext): AbortSignal {
+  context.signal ??= context[CALL].signal;
+  return context.signal;
+}
 
 type LazyContext = Omit<HandlerContext, "signal"> & {
   signal: AbortSignal | undefined;

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { CallHeaders } from "../call/call-headers.ts";
 import { endWithOthers } from "./answer-batch.ts";
 import { BaseExchange, SLICE_BYTES } from "./base-exchange.ts";
@@ -18,12 +19,15 @@ export class Http1Exchange extends BaseExchange {
   readonly host: string | undefined;
   readonly namesHost: boolean;
   readonly headers: CallHeaders;
+  /** The request lets go of it when a fallback destroys it. */
+  readonly #socket: Socket;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #announcesBody: boolean;
 
   constructor(connection: Connection, request: IncomingMessage, response: ServerResponse) {
     super(connection);
+    this.#socket = request.socket;
     this.#request = request;
     this.#response = response;
     this.httpVersion = request.httpVersion === "1.0" ? "1.0" : "1.1";
@@ -94,13 +98,15 @@ export class Http1Exchange extends BaseExchange {
   }
 
   cut(): void {
-    this.#request.socket.destroy();
+    this.#socket.destroy();
   }
 
   toNode(): { request: NodeRequest; response: NodeResponse } {
     for (let i = 0; i < this.commonHeaders.length; i += 2) {
       this.#response.appendHeader(this.commonHeaders[i] as string, this.commonHeaders[i + 1] as string);
     }
+    // Without a listener nothing is emitted; a fallback that has one for a while must not be what ends the process.
+    this.#request.on("error", ignoreError);
     return { request: this.#request, response: this.#response };
   }
 

@@ -49,8 +49,9 @@ export function createRequestHandler(parts: RequestHandlerParts): (exchange: Exc
     try {
       await fallback(request, response);
     } catch (error) {
-      // Reading the body of a client that has gone fails, and is nobody's fault.
-      if (!request.destroyed || request.complete) host.onError(error);
+      // Reading the body of a client that has gone fails, and is nobody's fault; who stops reading destroys the request alone.
+      const hasGone = request.destroyed && !request.complete && response.destroyed !== false;
+      if (!hasGone) host.onError(error);
       exchange.cut();
     }
   }

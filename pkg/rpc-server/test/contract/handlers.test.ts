@@ -114,6 +114,16 @@ describe.each(unaryPlaces)("$name: a handler", ({ start, wire }) => {
     expect(answer.header.get("x-a")).toBe("1");
   });
 
+  test.each<[string, (context: HandlerContext) => HandlerContext]>([
+    ["freeze", (context) => Object.freeze(context)],
+    ["copy, property by property,", (context) => Object.create({}, Object.getOwnPropertyDescriptors(context))],
+    ["assign", (context) => Object.assign({}, context)],
+  ])("may %s its context", async (_, change) => {
+    const inner = ({ signal, url }: HandlerContext) => ({ text: `${signal.aborted} ${url !== ""}` });
+    const { echo } = await start({ service: { echo: (_, context) => inner(change(context)) } });
+    expect((await echo("")).text).toBe("false true");
+  });
+
   test("shares values and signal with its interceptors", async () => {
     const key = createContextKey("none");
     const seen: unknown[] = [];
