@@ -41,7 +41,7 @@ patches:
       - { op: replace, path: /spec/egress/0/to, value: [{ ipBlock: { cidr: 10.0.0.0/24 } }] }
 `;
 
-test.skipIf(cannotBuild).each(SINGLE)("the base and nothing else, %s, is whole", async (overlay) => {
+test.skipIf(cannotBuild).each(SINGLE)("the base with one component, %s, is whole", async (overlay) => {
   const manifests = await build(`${copy.folder}/overlays/${overlay}`);
   expect(problemsWith(manifests, await expectationsOf(SERVICES))).toEqual([]);
 });
