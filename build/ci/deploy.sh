@@ -1,24 +1,29 @@
 #!/usr/bin/env bash
 # Brings an image to an environment, and waits for the rollout: deploy.sh user-service staging ghcr.io/owner/user-service@sha256:…
+# Applies what is the environment's and this service's, from this checkout; other services stay as they run.
 # Uses kubectl's current context. DRY_RUN=1 prints what it would apply.
 set -euo pipefail
+refuse() { echo "deploy.sh: $1" >&2; exit 64; }
+[ $# = 3 ] || refuse "usage: deploy.sh SERVICE ENVIRONMENT REGISTRY/NAME@sha256:DIGEST"
 service=$1 environment=$2 image=$3
 cd "$(dirname "$0")/../../deployments/kubernetes/overlays"
-[ -f "$environment/kustomization.yaml" ] || { echo "deploy.sh: there is no overlay $environment" >&2; exit 64; }
-if [[ ! $image =~ ^[a-z0-9./:_-]+@sha256:[0-9a-f]{64}$ ]]; then
-  echo "deploy.sh: the image must be named by its digest: registry/name@sha256:…" >&2
-  exit 64
-fi
+[[ $service =~ ^[a-z0-9-]+$ && -d ../base/$service ]] || refuse "there is no service $service"
+[ -f "$environment/kustomization.yaml" ] || refuse "there is no overlay $environment"
+[[ $image =~ ^[a-z0-9./:_-]+@sha256:[0-9a-f]{64}$ ]] || refuse "the image must be named by its digest: registry/name@sha256:…"
 
 # On top of the overlay instead of in it: the sources stay what the commit says. What is replaced is the name that the overlay gives it.
 named=$(kubectl kustomize "$environment" | sed -nE "s#^ *(- )?image: ((.*/)?$service)([:@].*)?\$#\\2#p" | sort -u)
-[ -n "$named" ] || { echo "deploy.sh: the overlay $environment has no image of $service" >&2; exit 64; }
+[ -n "$named" ] || refuse "the overlay $environment has no image of $service"
 release=$(mktemp -d "$PWD/.release-XXXXXX")
 trap 'rm -r "$release"' EXIT
 cat > "$release/kustomization.yaml" <<YAML
 resources: [../$environment]
 images:
   - { name: $named, newName: ${image%@*}, digest: ${image#*@} }
+patches:
+  # What is another service's is left out: the overlay does not know which release of it runs.
+  - target: { labelSelector: "app.kubernetes.io/component=rpc-service,app.kubernetes.io/name!=$service" }
+    patch: '{ \$patch: delete, apiVersion: any, kind: any, metadata: { name: any } }'
 YAML
 
 if [ -n "${DRY_RUN:-}" ]; then

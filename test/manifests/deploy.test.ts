@@ -1,29 +1,66 @@
 import { spawnSync } from "node:child_process";
-import { expect, test } from "vitest";
-import { isMissing, OVERLAYS } from "./tools.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { copyKubernetes, FIRST, FURTHER, type KubernetesCopy } from "./kubernetes-copy.ts";
+import { containersOf, type Manifest, nameOf, ofKind, selects, workloads } from "./manifest.ts";
+import { build, isMissing, OVERLAYS, parse } from "./tools.ts";
 
-const image = `ghcr.io/owner/user-service@sha256:${"ab".repeat(32)}`;
+const image = `ghcr.io/owner/name@sha256:${"ab".repeat(32)}`;
+let copy: KubernetesCopy;
+
+beforeAll(async () => {
+  copy = await copyKubernetes();
+  await copy.addService(FURTHER);
+});
+afterAll(() => copy.remove());
+
 const deploy = (...args: string[]) =>
-  spawnSync("bash", ["build/ci/deploy.sh", ...args], { encoding: "utf8", env: { ...process.env, DRY_RUN: "1" } });
+  spawnSync("bash", [copy.deployScript, ...args], { encoding: "utf8", env: { ...process.env, DRY_RUN: "1" } });
 
 const isWithoutKubectl = isMissing("kubectl");
-test.skipIf(isWithoutKubectl).each(OVERLAYS)(
-  "a deployment to %s runs the image of the release, and migrates with it",
-  (overlay) => {
-    const { status, stdout, stderr } = deploy("user-service", overlay, image);
+describe.skipIf(isWithoutKubectl).each(OVERLAYS)("a deployment to %s", (overlay) => {
+  test.each([FIRST, FURTHER])("runs the image of the release of %s, and migrates with it", (service) => {
+    const { status, stdout, stderr } = deploy(service, overlay, image);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    const images = stdout.match(/(?<=image: ).*user-service.*/g);
+    const images = workloads(parse(stdout))
+      .flatMap(containersOf)
+      .filter(({ args }) => args?.includes("migrate") || args?.includes("serve"))
+      .map((container) => container.image);
     expect(images).toEqual([image, image]);
-  },
-);
+  });
+
+  test("applies what is the environment's and the service's, and nothing of another one, which goes on as it runs", async () => {
+    const applied = parse(deploy(FURTHER, overlay, image).stdout).map(nameOf);
+    const all = await build(`${copy.folder}/overlays/${overlay}`);
+    expect(applied.toSorted()).toEqual(all.filter(isNotOfAnother).map(nameOf).toSorted());
+    expect(applied).toEqual(expect.arrayContaining([`Deployment ${FURTHER}`, "NetworkPolicy default-deny"]));
+    expect(ofKind(all, "Deployment").length).toBeGreaterThan(1);
+    expect(applied.filter((name) => name.startsWith("Deployment "))).toEqual([`Deployment ${FURTHER}`]);
+  });
+});
+
+/** rules.ts sees to it that all that is a service's has these labels. */
+const isNotOfAnother = ({ metadata }: Manifest) =>
+  !selects({ "app.kubernetes.io/component": "rpc-service" }, metadata.labels) ||
+  selects({ "app.kubernetes.io/name": FURTHER }, metadata.labels);
 
 test("an image that is not named by its digest is refused: a tag may be moved", () => {
-  expect(deploy("user-service", "production", "ghcr.io/owner/user-service:1.2.3")).toMatchObject({
+  expect(deploy(FIRST, OVERLAYS[0] ?? "", "ghcr.io/owner/name:1.2.3")).toMatchObject({
     status: 64,
     stderr: expect.stringContaining("by its digest"),
   });
 });
 
 test("an environment without an overlay is refused", () => {
-  expect(deploy("user-service", "moon", image)).toMatchObject({ status: 64, stderr: expect.stringContaining("moon") });
+  expect(deploy(FIRST, "moon", image)).toMatchObject({ status: 64, stderr: expect.stringContaining("moon") });
+});
+
+test("a service that is not there is refused", () => {
+  expect(deploy("moon", OVERLAYS[0] ?? "", image)).toMatchObject({
+    status: 64,
+    stderr: expect.stringContaining("no service moon"),
+  });
+});
+
+test("without its three arguments it says which they are", () => {
+  expect(deploy()).toMatchObject({ status: 64, stderr: expect.stringContaining("SERVICE ENVIRONMENT") });
 });

@@ -18,12 +18,12 @@ export async function servedHealthNames(): Promise<string[]> {
   return Object.keys((await createClient(Health, transport).list({})).statuses);
 }
 
-/** By deployments/kubernetes/README.md a service's database stands in a Secret that somebody brings, but for dev. */
-export async function expectationsOf(overlay: string, services: readonly string[]): Promise<Expectations> {
+/** By deployments/kubernetes/README.md each service's URLs stand in Secrets of these names, which somebody brings. */
+export async function expectationsOf(services: readonly string[]): Promise<Expectations> {
   const names = await servedHealthNames();
-  const secrets = services.map((service) => [`${service}-database`, ["DATABASE_URL"]]);
+  const secrets = services.flatMap((service) => [`${service}-database`, `${service}-migration`]);
   return {
     answersHealth: (name) => names.includes(name),
-    externalSecrets: overlay === "dev" ? {} : Object.fromEntries(secrets),
+    externalSecrets: Object.fromEntries(secrets.map((secret) => [secret, ["DATABASE_URL"]])),
   };
 }

@@ -48,6 +48,15 @@ export interface Backend {
   readonly port: number | { readonly name: string };
 }
 
+export interface NetworkPeer {
+  readonly ipBlock?: { readonly cidr: string };
+}
+
+export interface NetworkRule {
+  readonly to?: readonly NetworkPeer[];
+  readonly from?: readonly NetworkPeer[];
+}
+
 export interface Manifest {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Labels };
@@ -59,6 +68,10 @@ export interface Manifest {
     readonly template?: { readonly metadata: { readonly labels: Labels }; readonly spec: PodSpec };
     readonly ports?: readonly { readonly name: string; readonly port: number; readonly targetPort: string }[];
     readonly strategy?: { readonly rollingUpdate?: { readonly maxUnavailable?: number } };
+    readonly egress?: readonly NetworkRule[];
+    readonly ingress?: readonly NetworkRule[];
+    readonly target?: { readonly name: string };
+    readonly data?: readonly { readonly secretKey: string }[];
     readonly scaleTargetRef?: { readonly kind: string; readonly name: string };
     readonly minReplicas?: number;
     readonly endpoints?: readonly { readonly port: string }[];
@@ -86,6 +99,11 @@ export function workloads(manifests: readonly Manifest[]): Workload[] {
 
 export function containersOf({ spec }: Workload): Container[] {
   return [...(spec.template.spec.initContainers ?? []), ...spec.template.spec.containers];
+}
+
+/** Whether it is an environment for development, with a database that ends with its pod. */
+export function hasOwnDatabase(manifests: readonly Manifest[]): boolean {
+  return workloads(manifests).some(({ metadata }) => metadata.labels?.["app.kubernetes.io/component"] === "database");
 }
 
 export function nameOf({ kind, metadata }: Manifest): string {

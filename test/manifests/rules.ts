@@ -2,6 +2,7 @@ import {
   type Backend,
   type Container,
   containersOf,
+  hasOwnDatabase,
   type Manifest,
   nameOf,
   ofKind,
@@ -14,7 +15,7 @@ import {
 export interface Expectations {
   /** Whether a service answers to this name on its gRPC health service. */
   readonly answersHealth: (name: string) => boolean;
-  /** Secrets that are brought from outside, each with its keys. */
+  /** Secrets that may be brought from outside, each with its keys; not to where the database is in the cluster. */
   readonly externalSecrets: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -23,7 +24,9 @@ export function problemsWith(manifests: readonly Manifest[], expectations: Expec
   return [
     ...selectorsThatMiss(manifests),
     ...backendsThatMiss(manifests),
-    ...referencesThatMiss(manifests, expectations.externalSecrets),
+    ...referencesThatMiss(manifests, hasOwnDatabase(manifests) ? {} : expectations.externalSecrets),
+    ...secretsInTheOpen(manifests),
+    ...missingLabels(manifests),
     ...wrongProbes(manifests, expectations.answersHealth),
     ...looseNamespaces(manifests),
     ...loosePods(manifests),
@@ -124,6 +127,37 @@ function referencesThatMiss(manifests: readonly Manifest[], external: Expectatio
   });
 }
 
+/** A Secret in the manifests is in the repository; and one that is made elsewhere must be the one that is asked for. */
+function secretsInTheOpen(manifests: readonly Manifest[]): string[] {
+  const asked = workloads(manifests)
+    .flatMap(containersOf)
+    .flatMap(({ env = [] }) => env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef ?? []));
+  const isAsked = (secret: string | undefined, key: string) =>
+    asked.some((ref) => ref.name === secret && ref.key === key);
+  return [
+    ...(hasOwnDatabase(manifests) ? [] : ofKind(manifests, "Secret").map((each) => `${nameOf(each)} is no secret`)),
+    ...ofKind(manifests, "ExternalSecret").flatMap((each) =>
+      (each.spec?.data ?? [])
+        .filter(({ secretKey }) => !isAsked(each.spec?.target?.name, secretKey))
+        .map(({ secretKey }) => `${nameOf(each)} makes a key ${secretKey} that no pod asks for`),
+    ),
+  ];
+}
+
+/** By its labels build/ci/deploy.sh tells what is another service's, and must stay as it runs. */
+function missingLabels(manifests: readonly Manifest[]): string[] {
+  const services = ofKind(manifests, "Deployment").map(({ metadata }) => metadata.name);
+  return manifests.flatMap((each) => {
+    const named = services.filter((name) => each.metadata.name === name || each.metadata.name.startsWith(`${name}-`));
+    // Of `user` and `user-admin`, `user-admin-headless` is the longer one's.
+    const owner = named.sort((a, b) => b.length - a.length)[0];
+    const wanted = { "app.kubernetes.io/name": owner ?? "", "app.kubernetes.io/component": "rpc-service" };
+    return !owner || selects(wanted, each.metadata.labels)
+      ? []
+      : [`${nameOf(each)} lacks the labels that say it is ${owner}'s`];
+  });
+}
+
 const PROBES = { startupProbe: "startup", readinessProbe: "readiness", livenessProbe: "liveness" } as const;
 
 function wrongProbes(manifests: readonly Manifest[], answersHealth: Expectations["answersHealth"]): string[] {
@@ -193,6 +227,7 @@ function movingImages(manifests: readonly Manifest[]): string[] {
 }
 
 function carelessRollouts(manifests: readonly Manifest[]): string[] {
+  const fewestPods = hasOwnDatabase(manifests) ? 1 : 2;
   return (ofKind(manifests, "Deployment") as Workload[]).flatMap((deployment) => {
     const { labels } = deployment.spec.template.metadata;
     const scaler = ofKind(manifests, "HorizontalPodAutoscaler").find(({ spec }) =>
@@ -205,7 +240,9 @@ function carelessRollouts(manifests: readonly Manifest[]): string[] {
       ...(deployment.spec.strategy?.rollingUpdate?.maxUnavailable === 0
         ? []
         : ["takes pods away before others are ready"]),
-      ...((scaler?.spec?.minReplicas ?? 0) >= 2 ? [] : ["has no HorizontalPodAutoscaler that keeps two pods"]),
+      ...((scaler?.spec?.minReplicas ?? 0) >= fewestPods
+        ? []
+        : [`has no HorizontalPodAutoscaler that keeps ${fewestPods} pods`]),
       ...(hasBudget ? [] : ["has no PodDisruptionBudget"]),
       ...(deployment.spec.template.spec.initContainers?.at(-1)?.args?.includes("migrate")
         ? []
@@ -213,6 +250,9 @@ function carelessRollouts(manifests: readonly Manifest[]): string[] {
     ].map((problem) => `${nameOf(deployment)} ${problem}`);
   });
 }
+
+/** What stands in the base where only an overlay can know. */
+const UNSET = "192.0.2.0/24";
 
 function openNetworks(manifests: readonly Manifest[]): string[] {
   const policies = ofKind(manifests, "NetworkPolicy");
@@ -225,7 +265,17 @@ function openNetworks(manifests: readonly Manifest[]): string[] {
         policy.spec?.policyTypes?.includes(direction) &&
         selects(policy.spec.podSelector?.matchLabels, spec.template.metadata.labels),
     );
+  const endless = policies.flatMap((policy) =>
+    [...(policy.spec?.egress ?? []), ...(policy.spec?.ingress ?? [])].flatMap(({ to, from }) => {
+      const peers = to ?? from ?? [];
+      if (peers.length === 0) return [`${nameOf(policy)} allows every address, without saying so (0.0.0.0/0)`];
+      return peers.some(({ ipBlock }) => ipBlock?.cidr === UNSET)
+        ? [`${nameOf(policy)} has the base's addresses, which lead nowhere: the overlay must say where`]
+        : [];
+    }),
+  );
   return [
+    ...endless,
     ...(deniesAll ? [] : ["no NetworkPolicy denies what is not allowed"]),
     ...workloads(manifests)
       .filter((workload) => !isAllowed(workload, "Ingress"))

@@ -1,41 +1,24 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectationsOf } from "./expectations.ts";
+import { copyKubernetes, FURTHER, type KubernetesCopy } from "./kubernetes-copy.ts";
 import { nameOf, ofKind } from "./manifest.ts";
 import { problemsWith } from "./rules.ts";
-import { build, cannotBuild, KUBERNETES, OVERLAYS } from "./tools.ts";
+import { build, cannotBuild, KUBERNETES, OVERLAYS, SERVICES } from "./tools.ts";
 
-// docs/operations.md: a further service is its folder in base, and its line in base/kustomization.yaml.
-describe.skipIf(cannotBuild)("a second service, made by copying the first one's folder and adding a line", () => {
-  let copy: string;
+describe.skipIf(cannotBuild)("a further service, made by copying a folder and adding a line", () => {
+  let copy: KubernetesCopy;
 
   beforeAll(async () => {
-    copy = await mkdtemp(join(tmpdir(), "manifests-"));
-    await cp(KUBERNETES, copy, { recursive: true });
-    const folder = join(copy, "base/greeter-service");
-    await cp(join(copy, "base/user-service"), folder, { recursive: true });
-    for (const file of await readdir(folder)) await edit(join(folder, file), renamed);
-    await edit(join(copy, "base/kustomization.yaml"), (text) => `${text}  - greeter-service\n`);
+    copy = await copyKubernetes();
+    await copy.addService(FURTHER);
   });
-  afterAll(() => rm(copy, { recursive: true, force: true }));
+  afterAll(() => copy.remove());
 
-  test.each(OVERLAYS)("is whole in %s, and leaves the first as it was", async (overlay) => {
+  test.each(OVERLAYS)("is whole in %s, and leaves the others as they were", async (overlay) => {
     const before = await build(`${KUBERNETES}/overlays/${overlay}`);
-    const after = await build(join(copy, "overlays", overlay));
-    expect(problemsWith(after, await expectationsOf(overlay, ["user-service", "greeter-service"]))).toEqual([]);
+    const after = await build(`${copy.folder}/overlays/${overlay}`);
+    expect(problemsWith(after, await expectationsOf([...SERVICES, FURTHER]))).toEqual([]);
     expect(after.filter((each) => before.some((known) => nameOf(known) === nameOf(each)))).toEqual(before);
-    expect(ofKind(after, "Deployment").map(({ metadata }) => metadata.name)).toEqual([
-      "greeter-service",
-      "user-service",
-    ]);
+    expect(ofKind(after, "Deployment").map(({ metadata }) => metadata.name)).toContain(FURTHER);
   });
 });
-
-const renamed = (text: string) =>
-  text.replaceAll("user-service", "greeter-service").replaceAll("USER_SERVICE", "GREETER_SERVICE");
-
-async function edit(file: string, change: (text: string) => string): Promise<void> {
-  await writeFile(file, change(await readFile(file, "utf8")));
-}

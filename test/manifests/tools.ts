@@ -1,10 +1,14 @@
 import { execFile, spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { promisify } from "node:util";
 import { parseAllDocuments } from "yaml";
 import type { Manifest } from "./manifest.ts";
 
 export const KUBERNETES = "deployments/kubernetes";
-export const OVERLAYS = ["dev", "staging", "production"] as const;
+export const OVERLAYS = foldersIn(`${KUBERNETES}/overlays`);
+export const COMPONENTS = foldersIn(`${KUBERNETES}/components`);
+/** What stands in the base beside what services share. */
+export const SERVICES = foldersIn(`${KUBERNETES}/base`).filter((name) => name !== "environment");
 
 /** What builds overlays: kubectl has kustomize inside. */
 const builders: readonly (readonly [program: string, command: string])[] = [
@@ -19,6 +23,12 @@ export const cannotBuild = mustSkip("kubectl or kustomize", builder !== undefine
 /** Whether tests must be skipped because a program is not installed, which this says. Never on a build server. */
 export function isMissing(program: string): boolean {
   return mustSkip(program, isInstalled(program, "--version") || isInstalled(program, "version"));
+}
+
+/** But for those that begin with a dot: deploy.sh makes such a one. */
+function foldersIn(folder: string): string[] {
+  const entries = readdirSync(folder, { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith(".")).map(({ name }) => name);
 }
 
 function mustSkip(what: string, isThere: boolean): boolean {
@@ -38,7 +48,11 @@ export async function buildYaml(folder: string): Promise<string> {
 }
 
 export async function build(folder: string): Promise<Manifest[]> {
-  return parseAllDocuments(await buildYaml(folder)).map((document): Manifest => document.toJS());
+  return parse(await buildYaml(folder));
+}
+
+export function parse(yaml: string): Manifest[] {
+  return parseAllDocuments(yaml).map((document): Manifest => document.toJS());
 }
 
 /** A checker's verdict on a text that it reads from standard input. */

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 const run = promisify(execFile);
 
 /** Of the overlay under test. */
-export const NAMESPACE = "user-dev";
+export const NAMESPACE = "services-dev";
 
 /** Runs kubectl in the overlay's namespace, and resolves to what it printed. */
 export async function kubectl(...args: readonly string[]): Promise<string> {
