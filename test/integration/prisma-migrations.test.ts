@@ -1,6 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { migrate, migrationStatus } from "@grpc-service-template/prisma-migrations";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -219,10 +222,39 @@ describe("migrate", () => {
     expect(await history()).toMatchObject([{ finished_at: null, logs: expect.stringContaining("COMMIT is missing") }]);
   });
 
-  test("refuses to go on after its connection broke in the middle of a migration", async () => {
-    await addMigration("1_users", "SELECT pg_terminate_backend(pg_backend_pid());");
+  test("tries again what its connection broke in the middle of: nothing of it is left", async () => {
+    await addMigration("1_users", `${USERS} SELECT pg_terminate_backend(pg_backend_pid());`);
+    await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ reason: "failed" });
+    expect(await tableExists("users")).toBe(false);
+    await addMigration("1_users", USERS);
+    expect((await migrate({ url, migrationsDir })).applied).toEqual(["1_users"]);
+  });
+
+  test("refuses to go on after its connection broke in the middle of a file with transactions of its own", async () => {
+    await addMigration("1_users", "BEGIN; COMMIT; SELECT pg_terminate_backend(pg_backend_pid());");
     await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ reason: "failed" });
     await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ reason: "incomplete" });
+  });
+
+  test("records a file and what became of it at once, as Prisma's engine leaves it", async () => {
+    await addMigration("1_users", USERS);
+    await addMigration("2_it's", `CREATE TABLE seen AS SELECT migration_name FROM _prisma_migrations -- no end`);
+    await migrate({ url, migrationsDir });
+    const [users, its] = await history();
+    expect(await query("SELECT migration_name FROM seen")).toEqual([{ migration_name: "1_users" }]);
+    for (const row of [users, its]) {
+      expect(row).toMatchObject({
+        id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        checksum: expect.stringMatching(/^[0-9a-f]{64}$/),
+        applied_steps_count: 1,
+        logs: null,
+        rolled_back_at: null,
+        started_at: expect.any(Date),
+        finished_at: expect.any(Date),
+      });
+      expect(Number(row?.finished_at)).toBeGreaterThanOrEqual(Number(row?.started_at));
+    }
+    expect(its).toMatchObject({ migration_name: "2_it's" });
   });
 
   test("runs what PostgreSQL allows in no transaction, alone in its file", async () => {
@@ -230,6 +262,29 @@ describe("migrate", () => {
     await addMigration("2_index", "CREATE INDEX CONCURRENTLY later ON users (id);\n");
     await migrate({ url, migrationsDir });
     expect(await tableExists("later")).toBe(true);
+  });
+
+  test.each([
+    ["VACUUM", "VACUUM"],
+    ["a COMMIT in a DO", "DO $$ BEGIN CREATE TABLE later (); COMMIT; END $$;"],
+    ["BEGIN and COMMIT", "BEGIN; CREATE TABLE later (); COMMIT;"],
+  ])("runs a file of %s, and records it once", async (_, sql) => {
+    await addMigration("1_later", sql);
+    await migrate({ url, migrationsDir });
+    expect(await history()).toMatchObject([{ finished_at: expect.any(Date), applied_steps_count: 1, logs: null }]);
+    expect(await tableExists("later")).toBe(sql !== "VACUUM");
+  });
+
+  test("lets CONCURRENTLY, for which nobody waits, wait longer than other statements", async () => {
+    await addMigration("1_users", USERS);
+    await migrate({ url, migrationsDir });
+    await addMigration("2_index", "CREATE INDEX CONCURRENTLY later ON users (id);\n");
+    await using other = await connect();
+    await other.query("BEGIN; INSERT INTO users VALUES (1)");
+    const migrating = migrate({ url, migrationsDir, lockTimeoutMs: 50 });
+    await sleep(500);
+    await other.query("COMMIT");
+    expect((await migrating).applied).toEqual(["2_index"]);
   });
 
   test("runs functions with semicolons in them", async () => {
@@ -245,7 +300,8 @@ describe("migrate", () => {
     await using reader = await connect();
     await reader.query("BEGIN; SELECT FROM users");
     await addMigration("2_emails", EMAILS);
-    await expect(migrate({ url, migrationsDir, lockTimeoutMs: 50 })).rejects.toThrow(/lock timeout.*55P03/);
+    const refused = migrate({ url, migrationsDir, lockTimeoutMs: 50, lockRetryMs: 200 });
+    await expect(refused).rejects.toThrow(/lock timeout.*55P03.*Nothing of it was applied.*pg_stat_activity/);
     await reader.query("COMMIT");
     expect((await migrate({ url, migrationsDir })).applied).toEqual(["2_emails"]);
   });
@@ -260,7 +316,7 @@ describe("migrate", () => {
     await addMigration("1_settings", "SET ROLE pg_monitor; SET search_path = pg_catalog; SET lock_timeout = 1;");
     await addMigration("2_users", `${USERS} CREATE TABLE setting AS SELECT current_setting('lock_timeout') AS value;`);
     await migrate({ url, migrationsDir });
-    expect(await query("SELECT value FROM public.setting")).toEqual([{ value: "10s" }]);
+    expect(await query("SELECT value FROM public.setting")).toEqual([{ value: "1s" }]);
     expect(await tableExists("users")).toBe(true);
   });
 
@@ -307,5 +363,169 @@ describe("migrationStatus", () => {
     await using other = await connect();
     await other.query("SELECT pg_advisory_lock(72707369)");
     expect((await migrationStatus({ url, migrationsDir })).pending).toEqual(["1_users"]);
+  });
+});
+
+describe("a table that a long transaction, such as a backup's, is using", () => {
+  beforeEach(async () => {
+    await addMigration("1_users", USERS);
+    await migrate({ url, migrationsDir });
+    await addMigration("2_emails", EMAILS);
+  });
+
+  test("is migrated once that has ended, and fails no statement that waits 2 s for a lock, as a service's do", async () => {
+    await using backup = await connect();
+    await backup.query("BEGIN; LOCK TABLE users IN ACCESS SHARE MODE");
+    const service = new pg.Pool({ connectionString: url, max: 10, lock_timeout: 2_000 });
+    const pauses: number[] = [];
+    const migrating = migrate({ url, migrationsDir, onRetry: (_name, pauseMs) => pauses.push(pauseMs) });
+    migrating.catch(() => {});
+    const calls: Promise<unknown>[] = [];
+    for (let call = 0; call < 70; call += 1) {
+      calls.push(service.query("SELECT id FROM users"));
+      await sleep(50);
+    }
+    await backup.query("COMMIT");
+    await expect(Promise.all(calls)).resolves.toHaveLength(70);
+    expect((await migrating).applied).toEqual(["2_emails"]);
+    expect(pauses.length).toBeGreaterThan(0);
+    expect(await history()).toHaveLength(2);
+    await service.end();
+  });
+
+  test("is left for growing pauses between the tries", async () => {
+    await using backup = await connect();
+    await backup.query("BEGIN; LOCK TABLE users IN ACCESS SHARE MODE");
+    const told: [string, number][] = [];
+    const onRetry = (name: string, pauseMs: number) => {
+      told.push([name, pauseMs]);
+    };
+    const refused = migrate({ url, migrationsDir, lockTimeoutMs: 20, lockRetryMs: 700, onRetry });
+    await expect(refused).rejects.toMatchObject({ reason: "failed", migration: "2_emails" });
+    expect(told.length).toBeGreaterThan(2);
+    for (const [index, [name, pauseMs]] of told.entries()) {
+      const shortest = 20 * Math.min(2 ** index, 8);
+      expect(name).toBe("2_emails");
+      expect(pauseMs).toBeGreaterThanOrEqual(shortest);
+      expect(pauseMs).toBeLessThanOrEqual(1.25 * shortest);
+    }
+    expect(await history()).toMatchObject([
+      {},
+      { rolled_back_at: expect.any(Date), logs: expect.stringMatching(/55P03/) },
+    ]);
+  });
+
+  test("is tried for once when there is no time for more", async () => {
+    await using backup = await connect();
+    await backup.query("BEGIN; LOCK TABLE users IN ACCESS SHARE MODE");
+    const onRetry = () => expect.unreachable();
+    const refused = migrate({ url, migrationsDir, lockTimeoutMs: 50, lockRetryMs: 0, onRetry });
+    await expect(refused).rejects.toThrow(/55P03/);
+  });
+
+  test("does not have a file tried again that has transactions of its own", async () => {
+    await addMigration("2_emails", `BEGIN; ${EMAILS} COMMIT;`);
+    await using backup = await connect();
+    await backup.query("BEGIN; LOCK TABLE users IN ACCESS SHARE MODE");
+    const onRetry = () => expect.unreachable();
+    await expect(migrate({ url, migrationsDir, lockTimeoutMs: 50, onRetry })).rejects.toThrow(/55P03/);
+  });
+
+  test("lets a signal end the pause", async () => {
+    await using backup = await connect();
+    await backup.query("BEGIN; LOCK TABLE users IN ACCESS SHARE MODE");
+    const stop = new AbortController();
+    const reason = new Error("stop");
+    const onRetry = () => setImmediate(() => stop.abort(reason));
+    const started = performance.now();
+    const options = { url, migrationsDir, signal: stop.signal, lockTimeoutMs: 3_000, onRetry };
+    await addMigration("2_emails", `SET lock_timeout = 20; ${EMAILS}`);
+    await expect(migrate(options)).rejects.toBe(reason);
+    expect(performance.now() - started).toBeLessThan(2_500);
+  });
+});
+
+describe("while a newer image migrates", () => {
+  let olderDir: string;
+  beforeEach(async () => {
+    await addMigration("1_users", USERS);
+    await migrate({ url, migrationsDir });
+    olderDir = migrationsDir;
+    migrationsDir = await mkdtemp(join(tmpdir(), "migrations-"));
+    await addMigration("1_users", USERS);
+  });
+  afterEach(() => rm(olderDir, { recursive: true }));
+
+  /** A process that migrates until it waits for the advisory lock 1, of which the test holds it off. */
+  async function startMigration(name: string, sql: string) {
+    await addMigration(name, sql);
+    const gate = await connect();
+    await gate.query("SELECT pg_advisory_lock(1)");
+    const script = `import { migrate } from "@grpc-service-template/prisma-migrations"; await migrate(${JSON.stringify({ url, migrationsDir })});`;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: "inherit" });
+    const exited = once(child, "exit");
+    const backends = () =>
+      query(`SELECT wait_event_type FROM pg_stat_activity
+              WHERE datname = current_database() AND application_name = 'migrate'`);
+    await expect.poll(backends, { timeout: 10_000 }).toEqual([{ wait_event_type: "Lock" }]);
+    return {
+      async kill() {
+        child.kill("SIGKILL");
+        await exited;
+      },
+      /** Lets the server go on, and waits until it has nothing more to do for that process. */
+      async release() {
+        await gate.end();
+        await expect.poll(backends, { timeout: 10_000 }).toEqual([]);
+        await exited;
+      },
+    };
+  }
+
+  const PLAIN = "SET lock_timeout = 0; ALTER TABLE users ADD COLUMN email text; SELECT pg_advisory_xact_lock(1);";
+  const IN_STEPS = "SET lock_timeout = 0; BEGIN; CREATE TABLE emails (); COMMIT; SELECT pg_advisory_xact_lock(1);";
+
+  test.each([
+    ["a plain file", PLAIN, []],
+    ["a file with transactions of its own", IN_STEPS, ["2_emails"]],
+  ])("in %s, the older one starts without waiting", async (_, sql, newer) => {
+    const newerImage = await startMigration("2_emails", sql);
+    const onWaiting = () => expect.unreachable();
+    expect(await migrate({ url, migrationsDir: olderDir, onWaiting })).toEqual({ applied: [], newer });
+    expect(await migrationStatus({ url, migrationsDir: olderDir })).toEqual({
+      applied: ["1_users"],
+      pending: [],
+      newer,
+    });
+    expect(await migrationStatus({ url, migrationsDir })).toMatchObject({ pending: ["2_emails"], newer: [] });
+    await newerImage.release();
+    expect(await migrationStatus({ url, migrationsDir: olderDir })).toMatchObject({ pending: [], newer: ["2_emails"] });
+    expect(await migrationStatus({ url, migrationsDir })).toMatchObject({ pending: [] });
+  });
+
+  test("a kill of its process leaves a plain file applied and recorded, or neither", async () => {
+    const newerImage = await startMigration("2_emails", PLAIN);
+    await newerImage.kill();
+    await newerImage.release();
+    expect(await query("SELECT email FROM users")).toEqual([]);
+    expect(await history()).toMatchObject([{}, { migration_name: "2_emails", finished_at: expect.any(Date) }]);
+    expect(await migrate({ url, migrationsDir })).toEqual({ applied: [], newer: [] });
+    expect(await migrate({ url, migrationsDir: olderDir })).toEqual({ applied: [], newer: ["2_emails"] });
+  });
+
+  test("a kill in a file with transactions of its own stops the newer image, and not the older one", async () => {
+    const newerImage = await startMigration("2_emails", IN_STEPS);
+    await newerImage.kill();
+    await newerImage.release();
+    const refusal = { reason: "incomplete", migration: "2_emails" };
+    await expect(migrate({ url, migrationsDir })).rejects.toMatchObject(refusal);
+    await expect(migrationStatus({ url, migrationsDir })).rejects.toMatchObject(refusal);
+    expect(await migrate({ url, migrationsDir: olderDir })).toEqual({ applied: [], newer: ["2_emails"] });
+    expect(await migrationStatus({ url, migrationsDir: olderDir })).toMatchObject({ pending: [], newer: ["2_emails"] });
+
+    // One way out of the message.
+    const message = await migrate({ url, migrationsDir }).then(String, String);
+    await query(/UPDATE .*? rolled_back_at IS NULL/.exec(message)?.[0] ?? "");
+    expect((await migrationStatus({ url, migrationsDir })).pending).toEqual([]);
   });
 });
