@@ -320,6 +320,15 @@ describe("migrate", () => {
     expect(await tableExists("users")).toBe(true);
   });
 
+  test("has the server notice that its machine is gone, for every migration", async () => {
+    const names = ["tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout"];
+    const settings = names.map((name) => `current_setting('${name}') AS ${name}`);
+    await addMigration("1_first", "SELECT 1");
+    await addMigration("2_second", `CREATE TABLE settings AS SELECT ${settings.join(", ")}`);
+    await migrate({ url, migrationsDir });
+    expect((await query("SELECT * FROM settings")).map(Object.values)).toEqual([["10", "5", "3", "30s"]]);
+  });
+
   test("refuses a database with tables that no migration made", async () => {
     await query("CREATE TABLE other ()");
     await addMigration("1_users", USERS);

@@ -92,7 +92,7 @@ async function applyInTransaction(
   const record =
     "INSERT INTO _prisma_migrations (id, checksum, migration_name, started_at, finished_at, applied_steps_count) " +
     `VALUES (${values}, now(), clock_timestamp(), 1)`;
-  await setLockTimeout(client, options.lockTimeoutMs ?? 1_000);
+  await prepareSession(client, options.lockTimeoutMs ?? 1_000);
   // The line break ends a comment, the semicolon a statement that the file leaves open.
   await cancellable(client, options, `${sql}\n;${RESET_SESSION}; ${record}`);
 }
@@ -115,7 +115,7 @@ async function applyInSteps(client: pg.Client, options: ApplyOptions, { name, sq
   );
   try {
     const waitsAlone = !controlsTransactions(sql) && /\bconcurrently\b/i.test(sql);
-    await setLockTimeout(client, waitsAlone ? Math.max(lockTimeoutMs, lockRetryMs) : lockTimeoutMs);
+    await prepareSession(client, waitsAlone ? Math.max(lockTimeoutMs, lockRetryMs) : lockTimeoutMs);
     if (MAY_APPLY_IN_PART.test(sql)) await client.query(sql);
     else await cancellable(client, options, sql);
     if (client.getTransactionStatus() !== "I") throw new Error("it leaves a transaction open: COMMIT is missing");
@@ -144,8 +144,12 @@ async function recordFailure(client: pg.Client, id: string, sql: string, error: 
   }
 }
 
-async function setLockTimeout(client: pg.Client, timeoutMs: number): Promise<void> {
-  await client.query(`SET lock_timeout = ${Number(timeoutMs)}`);
+/** Also has the server notice within half a minute that this machine is gone: until then its session keeps the lock on migrating. */
+async function prepareSession(client: pg.Client, lockTimeoutMs: number): Promise<void> {
+  await client.query(
+    `SET lock_timeout = ${Number(lockTimeoutMs)};
+     SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 30000`,
+  );
 }
 
 const HOW_TO_GET_LOCKS =

@@ -3,7 +3,7 @@
  * quoted names. A doubled quote within reads as two pieces side by side, which comes to the same. Nested comments are left.
  */
 const OPAQUE =
-  /--[^\r\n]*|\/\*(?:(?!\/\*).)*?\*\/|(?<![\w$\u0080-\uffff])[eE]'(?:[^'\\]|\\.|'')*'|'[^']*'|"[^"]*"|(?<![\w$\u0080-\uffff])(\$(?:[a-zA-Z_\u0080-\uffff][\w\u0080-\uffff]*)?\$).*?\1/gs;
+  /--[^\r\n]*|\/\*(?:(?!\/\*).)*?\*\/|(?<![\w$\u0080-\uffff])[eE]'[^'\\]*(?:(?:\\.|'')[^'\\]*)*'|'[^']*'|"[^"]*"|(?<![\w$\u0080-\uffff])(\$(?:[a-zA-Z_\u0080-\uffff][\w\u0080-\uffff]*)?\$).*?\1/gs;
 
 /** Where a statement begins, and ends or divides the transaction that PostgreSQL would run the file in. */
 const CONTROL = /(?:^|;)\s*(?:abort|begin|commit|end|prepare\s+transaction|release|rollback|savepoint|start)\b/i;
