@@ -326,7 +326,7 @@ describe("migrate", () => {
     await addMigration("1_first", "SELECT 1");
     await addMigration("2_second", `CREATE TABLE settings AS SELECT ${settings.join(", ")}`);
     await migrate({ url, migrationsDir });
-    expect((await query("SELECT * FROM settings")).map(Object.values)).toEqual([["10", "5", "3", "30s"]]);
+    expect((await query("SELECT * FROM settings")).map(Object.values)).toEqual([["10", "5", "3", "30000"]]);
   });
 
   test("refuses a database with tables that no migration made", async () => {
