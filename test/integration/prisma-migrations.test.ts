@@ -1,13 +1,12 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { migrate, migrationStatus } from "@grpc-service-template/prisma-migrations";
-import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { runOn } from "../../scripts/postgres/scratch-database.ts";
 import { createEmptyDatabase, type TestDatabase } from "../database/test-database.ts";
-
-const USERS = "CREATE TABLE users (id int PRIMARY KEY);\nCREATE INDEX users_id ON users (id);\n";
-const EMAILS = "ALTER TABLE users ADD COLUMN email text;\n";
+import { connectTo, EMAILS, putMigration, USERS } from "./prisma-migrations.fixture.ts";
 
 let database: TestDatabase;
 let url: string;
@@ -23,31 +22,12 @@ afterEach(async () => {
   await rm(migrationsDir, { recursive: true });
 });
 
-async function addMigration(name: string, sql: string): Promise<void> {
-  await mkdir(join(migrationsDir, name), { recursive: true });
-  await writeFile(join(migrationsDir, name, "migration.sql"), sql);
-}
-
-async function query(sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client(url);
-  await client.connect();
-  try {
-    return (await client.query(sql)).rows;
-  } finally {
-    await client.end();
-  }
-}
-
+const addMigration = (name: string, sql: string) => putMigration(migrationsDir, name, sql);
+const query = async (sql: string) => (await runOn(url, sql)).rows;
 const history = () => query("SELECT * FROM _prisma_migrations ORDER BY started_at");
 const tableExists = async (name: string) => (await query(`SELECT to_regclass('${name}') AS table`))[0]?.table === name;
 
-/** A connection that stays open until the test's end. */
-async function connect(): Promise<pg.Client & AsyncDisposable> {
-  const client = new pg.Client(url);
-  client.on("error", () => {});
-  await client.connect();
-  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
-}
+const connect = () => connectTo(url);
 
 describe("a signal", () => {
   const reason = new Error("stop");
@@ -219,10 +199,39 @@ describe("migrate", () => {
     expect(await history()).toMatchObject([{ finished_at: null, logs: expect.stringContaining("COMMIT is missing") }]);
   });
 
-  test("refuses to go on after its connection broke in the middle of a migration", async () => {
-    await addMigration("1_users", "SELECT pg_terminate_backend(pg_backend_pid());");
+  test("tries again what its connection broke in the middle of: nothing of it is left", async () => {
+    await addMigration("1_users", `${USERS} SELECT pg_terminate_backend(pg_backend_pid());`);
+    await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ reason: "failed" });
+    expect(await tableExists("users")).toBe(false);
+    await addMigration("1_users", USERS);
+    expect((await migrate({ url, migrationsDir })).applied).toEqual(["1_users"]);
+  });
+
+  test("refuses to go on after its connection broke in the middle of a file with transactions of its own", async () => {
+    await addMigration("1_users", "BEGIN; COMMIT; SELECT pg_terminate_backend(pg_backend_pid());");
     await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ reason: "failed" });
     await expect(migrate({ url, migrationsDir })).rejects.toMatchObject({ reason: "incomplete" });
+  });
+
+  test("records a file and what became of it at once, as Prisma's engine leaves it", async () => {
+    await addMigration("1_users", USERS);
+    await addMigration("2_it's", `CREATE TABLE seen AS SELECT migration_name FROM _prisma_migrations -- no end`);
+    await migrate({ url, migrationsDir });
+    const [users, its] = await history();
+    expect(await query("SELECT migration_name FROM seen")).toEqual([{ migration_name: "1_users" }]);
+    for (const row of [users, its]) {
+      expect(row).toMatchObject({
+        id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        checksum: expect.stringMatching(/^[0-9a-f]{64}$/),
+        applied_steps_count: 1,
+        logs: null,
+        rolled_back_at: null,
+        started_at: expect.any(Date),
+        finished_at: expect.any(Date),
+      });
+      expect(Number(row?.finished_at)).toBeGreaterThanOrEqual(Number(row?.started_at));
+    }
+    expect(its).toMatchObject({ migration_name: "2_it's" });
   });
 
   test("runs what PostgreSQL allows in no transaction, alone in its file", async () => {
@@ -230,6 +239,29 @@ describe("migrate", () => {
     await addMigration("2_index", "CREATE INDEX CONCURRENTLY later ON users (id);\n");
     await migrate({ url, migrationsDir });
     expect(await tableExists("later")).toBe(true);
+  });
+
+  test.each([
+    ["VACUUM", "VACUUM"],
+    ["a COMMIT in a DO", "DO $$ BEGIN CREATE TABLE later (); COMMIT; END $$;"],
+    ["BEGIN and COMMIT", "BEGIN; CREATE TABLE later (); COMMIT;"],
+  ])("runs a file of %s, and records it once", async (_, sql) => {
+    await addMigration("1_later", sql);
+    await migrate({ url, migrationsDir });
+    expect(await history()).toMatchObject([{ finished_at: expect.any(Date), applied_steps_count: 1, logs: null }]);
+    expect(await tableExists("later")).toBe(sql !== "VACUUM");
+  });
+
+  test("lets CONCURRENTLY, for which nobody waits, wait longer than other statements", async () => {
+    await addMigration("1_users", USERS);
+    await migrate({ url, migrationsDir });
+    await addMigration("2_index", "CREATE INDEX CONCURRENTLY later ON users (id);\n");
+    await using other = await connect();
+    await other.query("BEGIN; INSERT INTO users VALUES (1)");
+    const migrating = migrate({ url, migrationsDir, lockTimeoutMs: 50 });
+    await sleep(500);
+    await other.query("COMMIT");
+    expect((await migrating).applied).toEqual(["2_index"]);
   });
 
   test("runs functions with semicolons in them", async () => {
@@ -245,7 +277,8 @@ describe("migrate", () => {
     await using reader = await connect();
     await reader.query("BEGIN; SELECT FROM users");
     await addMigration("2_emails", EMAILS);
-    await expect(migrate({ url, migrationsDir, lockTimeoutMs: 50 })).rejects.toThrow(/lock timeout.*55P03/);
+    const refused = migrate({ url, migrationsDir, lockTimeoutMs: 50, lockRetryMs: 200 });
+    await expect(refused).rejects.toThrow(/lock timeout.*55P03.*Nothing of it was applied.*pg_stat_activity/);
     await reader.query("COMMIT");
     expect((await migrate({ url, migrationsDir })).applied).toEqual(["2_emails"]);
   });
@@ -260,8 +293,17 @@ describe("migrate", () => {
     await addMigration("1_settings", "SET ROLE pg_monitor; SET search_path = pg_catalog; SET lock_timeout = 1;");
     await addMigration("2_users", `${USERS} CREATE TABLE setting AS SELECT current_setting('lock_timeout') AS value;`);
     await migrate({ url, migrationsDir });
-    expect(await query("SELECT value FROM public.setting")).toEqual([{ value: "10s" }]);
+    expect(await query("SELECT value FROM public.setting")).toEqual([{ value: "1s" }]);
     expect(await tableExists("users")).toBe(true);
+  });
+
+  test("has the server notice that its machine is gone, for every migration", async () => {
+    const names = ["tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout"];
+    const settings = names.map((name) => `current_setting('${name}') AS ${name}`);
+    await addMigration("1_first", "SELECT 1");
+    await addMigration("2_second", `CREATE TABLE settings AS SELECT ${settings.join(", ")}`);
+    await migrate({ url, migrationsDir });
+    expect((await query("SELECT * FROM settings")).map(Object.values)).toEqual([["10", "5", "3", "30000"]]);
   });
 
   test("refuses a database with tables that no migration made", async () => {

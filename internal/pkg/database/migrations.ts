@@ -11,6 +11,8 @@ export async function applyMigrations(options: MigrationOptions, logger: Logger)
   const { newer } = await migrate({
     ...options,
     onWaiting: () => logger.info("waiting for another process that migrates the database"),
+    onRetry: (migration, pauseMs) =>
+      logger.warn("a migration did not get its locks and is tried again", { migration, pauseMs }),
     onApplied: (migration, durationMs) => logger.info("migration applied", { migration, durationMs }),
   });
   warnOfNewer(newer, logger);

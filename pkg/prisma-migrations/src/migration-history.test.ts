@@ -68,6 +68,36 @@ describe("planMigrations", () => {
     expect(planMigrations(files, [appliedOnWindows]).applied).toEqual(["1_users"]);
   });
 
+  test("leaves newer migrations to the image that brought them, however they stand", () => {
+    const [users, emails] = [row("1_users"), row("2_emails")];
+    const standings = [{ finished_at: null }, { finished_at: null, logs: "no such table" }];
+    for (const underWay of [true, false]) {
+      for (const standing of standings) {
+        const plan = planMigrations(files.slice(0, 2), [users, emails, row("3_names", standing)], { underWay });
+        expect(plan).toEqual({ applied: ["1_users", "2_emails"], pending: [], newer: ["3_names"] });
+      }
+    }
+  });
+
+  test("plans nothing behind a newer migration that is not finished", () => {
+    const plan = () => planMigrations(files.slice(0, 2), [row("1_users"), row("3_names", { finished_at: null })]);
+    expect(plan).toThrow(expect.objectContaining({ reason: "hole", migration: "2_emails" }));
+  });
+
+  test("plans what somebody else is at", () => {
+    const rows = [row("1_users"), row("2_emails", { finished_at: null })];
+    expect(planMigrations(files, rows, { underWay: true })).toEqual({
+      applied: ["1_users"],
+      pending: files.slice(1),
+      newer: [],
+    });
+  });
+
+  test("refuses what failed half way, whoever is at work", () => {
+    const rows = [row("1_users", { finished_at: null, logs: "no such table" })];
+    expect(() => planMigrations(files, rows, { underWay: true })).toThrow(/failed: no such table/);
+  });
+
   const refused: { what: string; reason: string; rows: MigrationRow[]; migration: string; says: RegExp }[] = [
     {
       what: "a file that was edited after it had been applied",
@@ -102,7 +132,7 @@ describe("planMigrations", () => {
       reason: "incomplete",
       rows: [row("1_users", { finished_at: null })],
       migration: "1_users",
-      says: /never finished.*rolled_back_at = now\(\) WHERE migration_name = '1_users'/,
+      says: /never finished: it was cut off.*finished_at = now\(\).*rolled_back_at = now\(\) WHERE migration_name = '1_users'/,
     },
     {
       what: "a migration that failed half way",

@@ -54,11 +54,11 @@ export class MigrationError extends Error {
 }
 
 export interface MigrationPlan {
-  /** Names of the migrations that stand in the database. */
+  /** Names of the migrations that stand in the database, finished. */
   readonly applied: readonly string[];
   /** Yet to be applied, in this order. */
   readonly pending: readonly MigrationFile[];
-  /** Names of applied migrations that come after all of this image: a newer image was here, and was rolled back. */
+  /** Names of migrations, finished or not, that come after all of this image: a newer one was here, or is at work. */
   readonly newer: readonly string[];
 }
 
@@ -89,36 +89,53 @@ export function migrationChecksum(sql: string): string {
 }
 
 /**
- * Compares what an image brings with what a database has.
+ * Compares what an image brings with what a database has. Migrations newer than the image, finished or not, are the matter of the
+ * image that brought them.
  *
+ * @param underWay somebody else migrates: a migration that has not ended is pending, and not cut off
  * @throws {MigrationError} `incomplete`, `edited`, `unknown` or `hole`: going on could do harm.
  */
-export function planMigrations(files: readonly MigrationFile[], rows: readonly MigrationRow[]): MigrationPlan {
-  const standing = rows.filter((row) => row.rolled_back_at === null);
-  for (const row of standing) refuseIncomplete(row);
-
-  const applied = new Map(standing.map((row) => [row.migration_name, row]));
-  const known = new Set(files.map((file) => file.name));
+export function planMigrations(
+  files: readonly MigrationFile[],
+  rows: readonly MigrationRow[],
+  { underWay = false } = {},
+): MigrationPlan {
   const lastKnown = files.at(-1)?.name ?? "";
-  const lastApplied = [...applied.keys()].sort().at(-1) ?? "";
+  const standing = rows.filter((row) => row.rolled_back_at === null);
+  const newer = namesOf(standing.filter((row) => row.migration_name > lastKnown));
+  const finished = standing.filter((row) => row.finished_at !== null);
+  for (const row of standing) {
+    if (row.finished_at === null && row.migration_name <= lastKnown) refuseIncomplete(row, underWay);
+  }
+
+  const applied = new Map(finished.map((row) => [row.migration_name, row]));
+  const known = new Set(files.map((file) => file.name));
+  const last = [...applied.keys(), ...newer].sort().at(-1) ?? "";
 
   for (const file of files) refuseEdited(file, applied.get(file.name));
-  const newer = [...applied.keys()].filter((name) => !known.has(name)).sort();
-  for (const name of newer) refuseUnknown(name, lastKnown);
+  for (const name of applied.keys()) if (!known.has(name)) refuseUnknown(name, lastKnown);
   const pending = files.filter((file) => !applied.has(file.name));
-  for (const file of pending) refuseHole(file.name, lastApplied);
+  for (const file of pending) refuseHole(file.name, last);
 
-  return { applied: [...applied.keys()].sort(), pending, newer };
+  return { applied: namesOf(finished), pending, newer };
 }
 
-function refuseIncomplete({ migration_name: name, started_at, finished_at, logs }: MigrationRow): void {
-  if (finished_at) return;
-  const why = logs?.trim() ? `failed: ${logs.trim()}` : "never finished: it was cut off, or is still running elsewhere";
+function namesOf(rows: readonly MigrationRow[]): string[] {
+  return [...new Set(rows.map((row) => row.migration_name))].sort();
+}
+
+function refuseIncomplete(row: MigrationRow, underWay: boolean): void {
+  const { migration_name: name, started_at, logs } = row;
+  if (underWay && !logs) return;
+  const why = logs?.trim() ? `failed: ${logs.trim()}` : "never finished: it was cut off";
+  const where = `WHERE migration_name = '${name}' AND finished_at IS NULL AND rolled_back_at IS NULL`;
   throw new MigrationError(
     "incomplete",
-    `migration ${name}, started at ${started_at.toISOString()}, ${why}. Part of it may be in the database. Undo that ` +
-      `part by hand and say so with  UPDATE _prisma_migrations SET rolled_back_at = now() WHERE migration_name = ` +
-      `'${name}' AND finished_at IS NULL  (or prisma migrate resolve --rolled-back ${name}); then migrate again`,
+    `migration ${name}, started at ${started_at.toISOString()}, ${why}. All or part of it may be in the database: look. Where ` +
+      "it is all there, say so with  UPDATE _prisma_migrations SET finished_at = now(), applied_steps_count = 1, logs = NULL " +
+      `${where}  (or prisma migrate resolve --applied ${name}). Else undo the part that is there, and say so with  UPDATE ` +
+      `_prisma_migrations SET rolled_back_at = now() ${where}  (or prisma migrate resolve --rolled-back ${name}); ` +
+      "then migrate again",
     name,
   );
 }
