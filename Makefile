@@ -121,8 +121,8 @@ image: ## Build SERVICE's image, SERVICE:dev; TAG=1.2.3 makes it SERVICE:1.2.3 o
 	@scripts/image.sh "$(SERVICE)" "$(TAG)" $(if $(NODE_IMAGE),--build-arg NODE_IMAGE="$(NODE_IMAGE)")
 
 .PHONY: up
-up: # Start the user service and PostgreSQL in containers (deployments/docker-compose.yml); PROFILE=monitoring adds Prometheus
-	@scripts/up.sh $(PROFILE)
+up: # Build SERVICE's image and start it and PostgreSQL in containers (deployments/docker-compose.yml); PROFILE=monitoring adds Prometheus
+	@scripts/up.sh "$(SERVICE)" "$(PROFILE)"
 
 .PHONY: down
 down: # Stop what `make up` started; its data stay, unless DOWN_FLAGS=--volumes
