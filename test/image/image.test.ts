@@ -36,6 +36,9 @@ describe.skipIf(inject("dockerObstacle"))("the image", () => {
       "org.opencontainers.image.revision": expect.stringMatching(/^[0-9a-f]{40}$/),
       "org.opencontainers.image.created": expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
       "org.opencontainers.image.licenses": "MIT",
+      "org.opencontainers.image.base.name": expect.stringMatching(/^node:24-trixie-slim/),
+      // The repository, without a login; empty in a clone of a folder.
+      "org.opencontainers.image.source": expect.stringMatching(/^(https:\/\/[^@]+)?$/),
     });
   });
 
