@@ -9,12 +9,13 @@ if [ $# -ne 3 ] || [[ ! $version =~ ^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]
 fi
 name=${registry,,}/$service # names of images have no capitals
 
-if answer=$(docker manifest inspect "$name:$version" 2>&1); then
+# By the engine that pushes: `docker manifest inspect` says "no such manifest" for other troubles too.
+if answer=$(docker pull --quiet "$name:$version" 2>&1); then
   echo "publish.sh: $name:$version is there already; a change is a new version" >&2
   exit 73
 fi
 # Anything else than this answer (no login, no network) does not say that it is new.
-if ! grep --quiet --ignore-case --extended-regexp 'no such manifest|(manifest|name) unknown|not found' <<<"$answer"; then
+if ! grep --quiet --ignore-case --extended-regexp '(manifest|name) unknown|not found|repository does not exist' <<<"$answer"; then
   echo "publish.sh: cannot tell whether $name:$version is there already: $answer" >&2
   exit 69
 fi

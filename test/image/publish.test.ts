@@ -10,13 +10,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** Publishes with a `docker` that answers as `manifestInspect` says, and writes down what else it is told to do. */
-async function publish(manifestInspect: string, args = ["user-service", "1.2.3", "ghcr.io/Owner"]) {
+/** Publishes with a `docker` whose `pull` is this, and writes down what else it is told to do. */
+async function publish(pull: string, args = ["user-service", "1.2.3", "ghcr.io/Owner"]) {
   const done = join(folder, "done");
   const digest = `sha256:${"ab".repeat(32)}`;
   const docker = `#!/bin/sh
 case "$*" in
-  "manifest inspect ghcr.io/owner/user-service:1.2.3") ${manifestInspect} ;;
+  "pull --quiet ghcr.io/owner/user-service:1.2.3") ${pull} ;;
   "image inspect"*) echo "other.example/user-service@${digest}"; echo "ghcr.io/owner/user-service@${digest}" ;;
   *) echo "$*" >> ${done} ;;
 esac`;
@@ -25,16 +25,16 @@ esac`;
   return { ...outcome, done: await readFile(done, "utf8").catch(() => "") };
 }
 
-test.each(["no such manifest: ghcr.io/owner/user-service:1.2.3", "manifest unknown"])(
-  "a version that the registry does not have (%s) is pushed, and named by its digest",
-  async (answer) => {
-    expect(await publish(`echo "${answer}" >&2; exit 1`)).toMatchObject({
-      code: 0,
-      stdout: `ghcr.io/owner/user-service@sha256:${"ab".repeat(32)}\n`,
-      done: "tag user-service:1.2.3 ghcr.io/owner/user-service:1.2.3\npush --quiet ghcr.io/owner/user-service:1.2.3\n",
-    });
-  },
-);
+test.each([
+  "manifest for ghcr.io/owner/user-service:1.2.3 not found: manifest unknown",
+  "name unknown: no such repository",
+])("a version that the registry does not have (%s) is pushed, and named by its digest", async (answer) => {
+  expect(await publish(`echo "${answer}" >&2; exit 1`)).toMatchObject({
+    code: 0,
+    stdout: `ghcr.io/owner/user-service@sha256:${"ab".repeat(32)}\n`,
+    done: "tag user-service:1.2.3 ghcr.io/owner/user-service:1.2.3\npush --quiet ghcr.io/owner/user-service:1.2.3\n",
+  });
+});
 
 test("a version that it has is never pushed again", async () => {
   const refused = await publish("echo '{}'");
