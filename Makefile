@@ -63,7 +63,7 @@ test-abuse: $(INSTALLED) # Attack a server as bad clients do, and watch its memo
 	@vitest run --project abuse
 
 .PHONY: test-image
-test-image: $(INSTALLED) # Build SERVICE's image, run it and the compose file as production and `make up` do, and measure (needs Docker)
+test-image: $(INSTALLED) # Build the user service's image, or take the one of TAG, run it and the compose file as production and `make up` do, and measure (needs Docker)
 	@vitest run --project image
 
 .PHONY: test-manifests
@@ -121,15 +121,15 @@ image: ## Build SERVICE's image, SERVICE:dev; TAG=1.2.3 makes it SERVICE:1.2.3 o
 	@scripts/image.sh "$(SERVICE)" "$(TAG)" $(if $(NODE_IMAGE),--build-arg NODE_IMAGE="$(NODE_IMAGE)")
 
 .PHONY: up
-up: # Start the user service and PostgreSQL in containers (deployments/docker-compose.yml); PROFILE=monitoring adds Prometheus
-	@scripts/up.sh $(PROFILE)
+up: # Build SERVICE's image and start it and PostgreSQL in containers (deployments/docker-compose.yml); PROFILE=monitoring adds Prometheus
+	@scripts/up.sh "$(SERVICE)" "$(PROFILE)"
 
 .PHONY: down
 down: # Stop what `make up` started; its data stay, unless DOWN_FLAGS=--volumes
 	@scripts/compose.sh --profile monitoring down $(DOWN_FLAGS)
 
 .PHONY: sbom
-sbom: $(INSTALLED) # Write dist/sbom.cdx.json (CycloneDX) and dist/licenses.txt: the packages inside SERVICE's bundle
+sbom: $(INSTALLED) # Write dist/sbom.cdx.json (CycloneDX) and dist/licenses.txt: the packages inside SERVICE's bundle; VERSION=1.2.3
 	@node build/package/sbom.ts "$(SERVICE)"
 
 .PHONY: sec-scan

@@ -5,6 +5,10 @@ cd "$(dirname "$0")/.."
 service=$1 tag=${2:-dev}
 shift; [ $# -eq 0 ] || shift
 
+# Where the sources are, for who finds the image: SOURCE, else the repository that was cloned. What a URL holds before @ is a login.
+origin=$(git remote get-url origin 2>/dev/null || true)
+source=${SOURCE:-$(sed -nE 's#^https://([^/]*@)?([^?\#]*).*#https://\2#p' <<<"$origin")}
+
 # A client without buildx can build with the BuildKit of its engine, when there is none it refuses.
 docker=docker
 if ! docker buildx version >/dev/null 2>&1 && [ -x /usr/bin/docker ]; then docker=/usr/bin/docker; fi
@@ -15,4 +19,5 @@ DOCKER_BUILDKIT=1 exec "$docker" build --file build/package/Dockerfile --tag "$s
   --build-arg VERSION="$([ "$tag" = dev ] && echo 0.0.0-dev || echo "$tag")" \
   --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
   --build-arg CREATED="$(git log -1 --format=%cI 2>/dev/null || echo 1970-01-01T00:00:00Z)" \
+  --build-arg SOURCE="${source%.git}" \
   "$@" .

@@ -56,7 +56,8 @@ const refusal = (environment: string, ...lines: string[]) =>
     "",
   ].join("\n");
 
-const URL_WANTED = "a URL such as postgresql://user:password@localhost:5432/database";
+const URL_WANTED =
+  "a URL such as postgresql://user:password@localhost:5432/database; its sslmode, if any: verify-full, verify-ca, require, prefer, no-verify or disable";
 const TIME_WANTED = "a time, 0 to 2147483647 ms: 5000, 250ms, 5s, 2m, 1h";
 const FILE = "configs/user-service/staging.json";
 

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { IMAGE } from "./containers.ts";
+import { IMAGE, VERSION } from "./containers.ts";
 import { docker, run } from "./docker.ts";
 
 describe.skipIf(inject("dockerObstacle"))("make up", () => {
@@ -11,8 +11,7 @@ describe.skipIf(inject("dockerObstacle"))("make up", () => {
 
   beforeAll(async () => {
     const [port, adminPort] = await freePorts();
-    const tag = IMAGE.split(":")[1];
-    env = { COMPOSE_PROJECT_NAME: project, TAG: tag, PORT: String(port), ADMIN_PORT: String(adminPort) };
+    env = { COMPOSE_PROJECT_NAME: project, TAG: VERSION, PORT: String(port), ADMIN_PORT: String(adminPort) };
     up = await run("make", ["up"], env);
   });
   afterAll(() => run("make", ["down", "DOWN_FLAGS=--volumes"], env));
@@ -48,11 +47,51 @@ describe.skipIf(inject("dockerObstacle"))("make up", () => {
     expect(await readFile("deployments/prometheus.yml", "utf8")).toContain('targets: ["user-service:9090"]');
   });
 
-  // The last one: it ends them.
+  test.each([
+    ["a service that the compose file does not have", { SERVICE: "postgres" }, "no service SERVICE=postgres"],
+    ["an unknown profile", { PROFILE: "nonsense" }, "no profile PROFILE=nonsense; there is: monitoring"],
+    ["an image that is not there", { TAG: "0.0.0-none" }, "TAG=0.0.0-none make image"],
+  ])("refuses %s", async (_what, changed, message) => {
+    const refused = await run("make", ["up"], { ...env, ...changed });
+    expect(refused.stderr).toContain(message);
+    expect(refused.stderr).toContain("Error 64");
+  });
+
+  test("refuses a port that something else listens on, before anything is started", async () => {
+    const other = `${project}-other`;
+    const refused = await run("make", ["up"], { ...env, COMPOSE_PROJECT_NAME: other });
+    expect(refused.stderr).toContain(`port ${env.PORT} is in use`);
+    expect(refused.stderr).toContain("PORT=");
+    expect(await docker("ps", "--all", "--quiet", "--filter", `name=${other}`)).toBe("");
+  });
+
+  test("may be repeated", async () => {
+    const again = await run("make", ["up"], env);
+    expect(again.code, again.stderr).toBe(0);
+  });
+
+  // It ends them.
   test("is undone by make down", async () => {
     const down = await run("make", ["down"], env);
     expect(down.code, down.stderr).toBe(0);
     expect(await docker("ps", "--all", "--quiet", "--filter", `name=${project}`)).toBe("");
+  });
+
+  test("says with which exit code a service has ended, and its last words, at once", async () => {
+    const created = await docker("create", IMAGE);
+    const broken = `${VERSION}-broken`;
+    try {
+      await docker("commit", "--change", 'CMD ["nonsense"]', created, `user-service:${broken}`);
+      const began = Date.now();
+      const failed = await run("make", ["up"], { ...env, TAG: broken });
+      expect(failed.stderr).toContain("user-service has ended with exit code 64");
+      expect(failed.stdout + failed.stderr).toContain("usage: user-service");
+      expect(Date.now() - began).toBeLessThan(30_000);
+    } finally {
+      await docker("rm", created);
+      await run("make", ["down"], env);
+      await docker("image", "rm", `user-service:${broken}`);
+    }
   });
 });
 

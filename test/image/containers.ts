@@ -1,7 +1,8 @@
 import { docker, eventually, run } from "./docker.ts";
 
-/** Built by global-setup.ts. */
-export const IMAGE = "user-service:9.8.7-test";
+/** The tag and the version of the image under test: of one that is there (TAG=1.2.3), or of what global-setup.ts builds. */
+export const VERSION = process.env.TAG || "9.8.7-test";
+export const IMAGE = `user-service:${VERSION}`;
 export const POSTGRES_IMAGE = "postgres:17-trixie";
 
 /** What Kubernetes enforces under Pod Security "restricted", with a read-only root. The user is the image's own. */

@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { findDockerObstacle, run } from "./docker.ts";
+import { IMAGE, VERSION } from "./containers.ts";
+import { docker, findDockerObstacle, run } from "./docker.ts";
 
 declare module "vitest" {
   export interface ProvidedContext {
@@ -10,18 +11,19 @@ declare module "vitest" {
   }
 }
 
-/** Of the image under test, so that nobody's user-service:dev is replaced. */
-const TAG = "9.8.7-test";
+/** A release tries the image that it publishes. Otherwise one is built, so that nobody's user-service:dev is replaced. */
+const isGiven = Boolean(process.env.TAG);
 
 export async function setup(project: TestProject): Promise<void> {
   const obstacle = await findDockerObstacle();
   project.provide("dockerObstacle", obstacle);
   if (obstacle && process.env.CI) throw new Error(obstacle);
   if (obstacle) process.stderr.write(`skipped: ${obstacle}\n`);
-  else execFileSync("make", ["image", `TAG=${TAG}`], { cwd: join(import.meta.dirname, "../.."), stdio: "pipe" });
+  else if (isGiven) await docker("image", "inspect", IMAGE);
+  else execFileSync("make", ["image", `TAG=${VERSION}`], { cwd: join(import.meta.dirname, "../.."), stdio: "pipe" });
 }
 
 export async function teardown(): Promise<void> {
   // What it was built from stays in the engine's cache.
-  if (!(await findDockerObstacle())) await run("docker", ["image", "rm", `user-service:${TAG}`]);
+  if (!isGiven && !(await findDockerObstacle())) await run("docker", ["image", "rm", IMAGE]);
 }

@@ -206,7 +206,8 @@ describe("secrets", () => {
   });
 
   test("are asked for when they are not set, and never repeated when they are wrong", () => {
-    const wanted = "a URL such as postgresql://user:password@localhost:5432/database";
+    const wanted =
+      "a URL such as postgresql://user:password@localhost:5432/database; its sslmode, if any: verify-full, verify-ca, require, prefer, no-verify or disable";
     expect(complaints(() => loadSecrets({}))).toEqual([
       `databaseUrl (DATABASE_URL or DATABASE_URL_FILE): must be set, to ${wanted}`,
     ]);

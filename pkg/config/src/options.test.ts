@@ -180,7 +180,15 @@ describe.each<{ kind: string; option: Option<unknown>; accepted: [string, unknow
       ["postgresql://u:p@localhost:5432/db", "postgresql://u:p@localhost:5432/db"],
       ["postgres://h/db?sslmode=require", "postgres://h/db?sslmode=require"],
     ],
-    refused: ["localhost:5432", "mysql://h/db", "postgresql://h:port/db", "postgresql//h/db"],
+    refused: [
+      "localhost:5432",
+      "mysql://h/db",
+      "postgresql://h:port/db",
+      "postgresql//h/db",
+      "postgresql://h/db?sslmode=bogus",
+      "postgresql://h/db?sslmode=",
+      "postgresql://h/db?sslmode=verify-full&sslmode=bogus",
+    ],
   },
   {
     kind: "a secret",

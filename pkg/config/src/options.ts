@@ -154,10 +154,23 @@ export function secret({ doc, allowed = "a secret" }: { readonly doc: string; re
   return option;
 }
 
-/** The URL of a PostgreSQL database. A secret, since it holds a password; only host and database are shown. Must be set. */
+/**
+ * The URL of a PostgreSQL database. A secret, since it holds a password; only host and database are shown. An `sslmode` must
+ * be one that pg knows: with another one it would take its own default without a word. Must be set.
+ */
 export function postgresUrl({ doc }: { readonly doc: string }): Option<string> {
-  const allowed = "a URL such as postgresql://user:password@localhost:5432/database";
-  return { ...secret({ doc, allowed }), accepts: isUrl(["postgresql", "postgres"]), outline: outlineUrl };
+  const allowed = `a URL such as postgresql://user:password@localhost:5432/database; its sslmode, if any: ${SSL_MODES}`;
+  return { ...secret({ doc, allowed }), accepts: isPostgresUrl, outline: outlineUrl };
+}
+
+/** https://github.com/brianc/node-postgres/tree/master/packages/pg-connection-string#tcp-connections */
+const SSL_MODES = "verify-full, verify-ca, require, prefer, no-verify or disable";
+
+function isPostgresUrl(value: unknown): boolean {
+  if (!isUrl(["postgresql", "postgres"])(value)) return false;
+  return new URL(String(value)).searchParams
+    .getAll("sslmode")
+    .every((mode) => SSL_MODES.split(/, | or /).includes(mode));
 }
 
 /** Host and path. Nothing where a password that is not percent-encoded may have been taken for a part of them. */

@@ -12,7 +12,7 @@ function setUp({
   signal = undefined as AbortSignal | undefined,
 } = {}) {
   const told: unknown[] = [];
-  const url = "postgresql://ada:secret@db.example.com:5432/users?sslmode=disable";
+  const url = "postgresql://ada:secret@db.example.com:5432/users?sslmode=verify-full&sslrootcert=/tls/ca.crt";
   const spied = { check: vi.fn(check), prepare: vi.fn(prepare) };
   return {
     ...spied,
@@ -54,7 +54,7 @@ test("a database that is not up yet is waited for, with its reason told, and the
   ]);
 });
 
-test.each([
+test.each<readonly [error: Error, exitCode: number, line: string]>([
   [REFUSED, EXIT.unavailable, `not reached (databaseWaitMs: 0): ${REFUSED.message}`],
   [
     coded("ENOTFOUND", "getaddrinfo ENOTFOUND db"),
@@ -68,9 +68,42 @@ test.each([
   ],
   [coded("53300", "too many clients"), EXIT.unavailable, "not reached (databaseWaitMs: 0): too many clients"],
   [coded("28P01", "no"), EXIT.permission, ": no; check the user and the password in DATABASE_URL"],
-  [coded("28000", "no"), EXIT.permission, ": no; check the user and the password in DATABASE_URL"],
+  [coded("28000", "no"), EXIT.permission, ": no; check the user, the password and sslmode in DATABASE_URL"],
   [coded("42501", "no"), EXIT.permission, ": no; grant the right to the user in DATABASE_URL"],
   [coded("3D000", "no"), EXIT.configuration, ": no; create it, or check the name in DATABASE_URL"],
+  ...[
+    "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+    "UNABLE_TO_GET_ISSUER_CERT",
+    "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+    "SELF_SIGNED_CERT_IN_CHAIN",
+    "DEPTH_ZERO_SELF_SIGNED_CERT",
+  ].map(
+    (code) =>
+      [coded(code, "no"), EXIT.configuration, ": no; the issuer of the server's certificate is not trusted"] as const,
+  ),
+  [coded("ERR_TLS_CERT_ALTNAME_INVALID", "no"), EXIT.configuration, ": no; the host in DATABASE_URL must be a name in"],
+  [
+    Object.assign(coded("ENOENT", "no"), { syscall: "open", path: "/tls/ca.crt" }),
+    EXIT.configuration,
+    ": no; check the files that sslrootcert, sslcert and sslkey in DATABASE_URL name",
+  ],
+  [coded("EISDIR", "no"), EXIT.configuration, ": no; check the files that sslrootcert,"],
+  [coded("ERR_OSSL_PEM_NO_START_LINE", "no"), EXIT.configuration, ": no; check the files that sslrootcert,"],
+  [
+    coded("08001", "The server does not support SSL connections"),
+    EXIT.configuration,
+    ": The server does not support SSL connections; switch it on at the server, or leave sslmode out of DATABASE_URL",
+  ],
+  [
+    Object.assign(coded("ENOENT", "no socket"), { syscall: "connect", address: "/run/.s.PGSQL.5432" }),
+    EXIT.unavailable,
+    "not reached (databaseWaitMs: 0): no socket",
+  ],
+  [
+    Object.assign(coded("ECONNRESET", "read ECONNRESET"), { syscall: "read" }),
+    EXIT.unavailable,
+    "not reached (databaseWaitMs: 0): read ECONNRESET",
+  ],
 ])(
   "%s ends with one line and its code, whether the check or the preparation meets it",
   async (error, exitCode, line) => {
@@ -86,6 +119,23 @@ test.each([
     }
   },
 );
+
+test.each([
+  ["an issuer that is not trusted", coded("SELF_SIGNED_CERT_IN_CHAIN", "self-signed certificate in certificate chain")],
+  ["a missing file that the URL names", Object.assign(coded("ENOENT", "no"), { path: "/tls/ca.crt" })],
+  ["a server without TLS", coded("08001", "The server does not support SSL connections")],
+])("%s is not waited for", async (_what, error) => {
+  const { start, check, told } = setUp({ check: () => Promise.reject(error), waitMs: 60_000 });
+  expect(await catchError(start())).toMatchObject({ exitCode: EXIT.configuration });
+  expect(check).toHaveBeenCalledOnce();
+  expect(told).toEqual([]);
+});
+
+test("a missing file that the URL does not name is the defect that it is", async () => {
+  const error = Object.assign(coded("ENOENT", "no"), { syscall: "open", path: "/app/migrations" });
+  const thrown = await catchError(setUp({ prepare: () => Promise.reject(error), waitMs: 0 }).start());
+  expect((thrown as Error).message).not.toContain("sslrootcert");
+});
 
 test("of a name with several addresses, the trouble with each is told", async () => {
   const error = Object.assign(new AggregateError([new Error("refused by ::1"), "refused by 127.0.0.1"]), {

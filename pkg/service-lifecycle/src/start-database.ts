@@ -22,12 +22,47 @@ export interface WaitingFacts {
   readonly waitedMs: number;
 }
 
-/** What waiting does not mend, by SQLSTATE: 28 invalid authorization, 42501 a missing right, 3D000 no such database. */
-const FINAL: Readonly<Record<string, { readonly exitCode: number; readonly advice: string }>> = {
-  "28000": { exitCode: EXIT.permission, advice: "check the user and the password in DATABASE_URL" },
+interface Verdict {
+  readonly exitCode: number;
+  readonly advice: string;
+}
+
+const ISSUER: Verdict = {
+  exitCode: EXIT.configuration,
+  advice: "the issuer of the server's certificate is not trusted: name its CA's file as sslrootcert in DATABASE_URL",
+};
+
+const FILE: Verdict = {
+  exitCode: EXIT.configuration,
+  advice: "check the files that sslrootcert, sslcert and sslkey in DATABASE_URL name",
+};
+
+/**
+ * What waiting does not mend, by SQLSTATE (28 invalid authorization, 42501 a missing right, 3D000 no such database) and by
+ * Node's code for a certificate. One that has expired is waited for: it is the server's to renew, no option here is wrong.
+ */
+const FINAL: Readonly<Record<string, Verdict>> = {
+  // A server that wants TLS says this of a connection without.
+  "28000": { exitCode: EXIT.permission, advice: "check the user, the password and sslmode in DATABASE_URL" },
   "28P01": { exitCode: EXIT.permission, advice: "check the user and the password in DATABASE_URL" },
   "42501": { exitCode: EXIT.permission, advice: "grant the right to the user in DATABASE_URL" },
   "3D000": { exitCode: EXIT.configuration, advice: "create it, or check the name in DATABASE_URL" },
+  // sslrootcert is a folder.
+  EISDIR: FILE,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: ISSUER,
+  UNABLE_TO_GET_ISSUER_CERT: ISSUER,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: ISSUER,
+  SELF_SIGNED_CERT_IN_CHAIN: ISSUER,
+  DEPTH_ZERO_SELF_SIGNED_CERT: ISSUER,
+  ERR_TLS_CERT_ALTNAME_INVALID: {
+    exitCode: EXIT.configuration,
+    advice: "the host in DATABASE_URL must be a name in the server's certificate",
+  },
+};
+
+const NO_TLS: Verdict = {
+  exitCode: EXIT.configuration,
+  advice: "switch it on at the server, or leave sslmode out of DATABASE_URL",
 };
 
 /** What waiting may mend: connection failure, no room, starting or stopping; and what is no SQLSTATE but Node's code. */
@@ -44,18 +79,29 @@ export async function startDatabase({ check, prepare, url, waitMs, signal, onWai
     await waitFor(check, {
       timeoutMs: waitMs,
       signal,
-      isTransient: (error) => TRANSIENT.test(codeOf(error)),
+      isTransient: (error) => !verdictOn(error, url) && TRANSIENT.test(codeOf(error)),
       onWaiting: (error, waitedMs) => onWaiting({ database, reason: text(error), waitedMs }),
     });
     await prepare();
   } catch (error) {
-    const code = codeOf(error);
-    const final = FINAL[code];
+    const final = verdictOn(error, url);
     if (final) throw new ExitError(`database ${database}: ${text(error)}; ${final.advice}`, final.exitCode, error);
-    if (signal?.aborted || !TRANSIENT.test(code)) throw error;
+    if (signal?.aborted || !TRANSIENT.test(codeOf(error))) throw error;
     const message = `database ${database} not reached (databaseWaitMs: ${waitMs}): ${text(error)}`;
     throw new ExitError(message, EXIT.unavailable, error);
   }
+}
+
+function verdictOn(error: unknown, url: string): Verdict | undefined {
+  // Of a file that the URL names: a socket's ENOENT is waited for, the server may make it yet.
+  const path = error instanceof Error && "path" in error ? String(error.path) : undefined;
+  if (path !== undefined && [...new URL(url).searchParams.values()].includes(path)) return FILE;
+  const code = codeOf(error);
+  // What OpenSSL says of a certificate or a key that it cannot read.
+  if (code.startsWith("ERR_OSSL_")) return FILE;
+  // pg has words for it, no code.
+  if (text(error) === "The server does not support SSL connections") return NO_TLS;
+  return FINAL[code];
 }
 
 /** Host, port and name. Nothing where a password that is not percent-encoded may have been taken for a part of them. */
