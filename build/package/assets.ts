@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ENVIRONMENTS } from "@grpc-service-template/config";
 
@@ -19,6 +19,8 @@ export async function copyAssets(service: string, root: string, target: string):
     await mkdir(join(target, folder), { recursive: true });
     for (const file of files.filter((each) => name.test(each))) {
       await cp(join(root, folder, file), join(target, folder, file));
+      // The service runs as somebody else than who checked it out, whose umask may keep others from reading.
+      await chmod(join(target, folder, file), 0o644);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -60,4 +60,14 @@ test("every migration of the user service is shipped", async () => {
   await copyAssets("user-service", root, folder);
   const migrations = "internal/app/user-service/prisma/migrations";
   expect(await readdir(join(folder, migrations))).toEqual(await readdir(join(root, migrations)));
+});
+
+test("what is shipped can be read by everybody, whatever the checkout's permissions are", async () => {
+  const path = "configs/notes/production.json";
+  await mkdir(join(folder, "from/configs/notes"), { recursive: true });
+  await mkdir(join(folder, "from/internal/app/notes/prisma/migrations"), { recursive: true });
+  await writeFile(join(folder, "from", path), "{}");
+  await chmod(join(folder, "from", path), 0o660);
+  await copyAssets("notes", join(folder, "from"), join(folder, "to"));
+  expect((await stat(join(folder, "to", path))).mode & 0o777).toBe(0o644);
 });
