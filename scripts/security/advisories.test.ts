@@ -13,21 +13,25 @@ const ADVISORY = {
   severity: "high",
   vulnerable_versions: "<2",
 };
-const FOUND = { findings: ["leftish (high): It leaks https://example.com/1"] };
+const ADVISORIES = { leftish: [ADVISORY], rightish: [ADVISORY] };
+const FOUND = {
+  findings: ["leftish (high): It leaks https://example.com/1", "rightish (high): It leaks https://example.com/1"],
+};
 
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "advisories-"));
-  writePackages({ leftish: "1.0.0" });
+  writePackages({ leftish: "1.0.0" }, { rightish: "1.0.0" });
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A package that depends on `dependencies`, and a workspace `a` of it that depends on nothing. */
-function writePackages(dependencies: Readonly<Record<string, string>>): void {
+/** A package with these dependencies, and a workspace `a` of it with some of its own. */
+function writePackages(dependencies: Readonly<Record<string, string>>, ofWorkspace: typeof dependencies): void {
   const root = { name: "it", version: "1.0.0", workspaces: ["a"], dependencies };
-  const a = { name: "a", version: "1.0.0" };
-  const installed = Object.entries(dependencies).map(([name, version]) => [`node_modules/${name}`, { version }]);
-  const packages = { "": root, a, "node_modules/a": { resolved: "a", link: true }, ...Object.fromEntries(installed) };
+  const a = { name: "a", version: "1.0.0", dependencies: ofWorkspace };
+  const all = Object.entries({ ...dependencies, ...ofWorkspace });
+  const installed = Object.fromEntries(all.map(([name, version]) => [`node_modules/${name}`, { version }]));
+  const packages = { "": root, a, "node_modules/a": { resolved: "a", link: true }, ...installed };
   mkdirSync(join(folder, "a"), { recursive: true });
   writeFileSync(join(folder, "a/package.json"), JSON.stringify(a));
   writeFileSync(join(folder, "package.json"), JSON.stringify(root));
@@ -63,8 +67,8 @@ async function withRegistry<T>(advisories: unknown, use: (url: string) => Promis
   }
 }
 
-test("an advisory that the registry knows is a finding", async () => {
-  expect(await withRegistry({ leftish: [ADVISORY] }, auditAgainst)).toEqual(FOUND);
+test("each advisory that the registry knows is a finding", async () => {
+  expect(await withRegistry(ADVISORIES, auditAgainst)).toEqual(FOUND);
 });
 
 test("a registry that knows none is good news", async () => {
@@ -86,21 +90,32 @@ test.each([
   { npm_config_loglevel: "silent" },
   { npm_config_color: "always" },
   { npm_config_audit_level: "critical" },
-])("an advisory is found where the environment says %j", async (env) => {
-  const verdict = await withRegistry({ leftish: [ADVISORY] }, (url) => auditAgainst(url, env));
+])("no advisory is missed where the environment says %j", async (env) => {
+  const verdict = await withRegistry(ADVISORIES, (url) => auditAgainst(url, env));
   expect(verdict).toEqual(FOUND);
 });
 
-test("an advisory is found where an .npmrc says offline", async () => {
+test("no advisory is missed where an .npmrc says offline", async () => {
   writeFileSync(join(folder, ".npmrc"), "offline=true\naudit=false\nworkspaces=false\n");
-  expect(await withRegistry({ leftish: [ADVISORY] }, auditAgainst)).toEqual(FOUND);
+  expect(await withRegistry(ADVISORIES, auditAgainst)).toEqual(FOUND);
 });
 
 test("an audit that did not ask, having nothing to ask for, is not good news", async () => {
-  writePackages({});
+  writePackages({}, {});
   expect(await withRegistry({}, auditAgainst)).toEqual({ unreachable: "npm audit did not ask the registry" });
 });
 
 test("an answer that is no list of advisories is not good news", async () => {
   expect(await withRegistry("a portal's page", auditAgainst)).toEqual({ unreachable: expect.any(String) });
 });
+
+test.each([{}, { metadata: { dependencies: { total: 0 } } }])(
+  "a report of no vulnerabilities and %j dependencies is not good news",
+  async (rest) => {
+    const answered = "npm http fetch POST 200 https://registry.example.com/-/npm/v1/security/advisories/bulk 9ms";
+    const report = JSON.stringify({ vulnerabilities: {}, ...rest });
+    writeFileSync(join(folder, "npm"), `#!/bin/sh\necho '${answered}' >&2\necho '${report}'\n`, { mode: 0o755 });
+    const verdict = await auditAgainst("http://127.0.0.1:1/", { PATH: `${folder}:${process.env.PATH}` });
+    expect(verdict).toEqual({ unreachable: "npm audit found no dependencies to ask for" });
+  },
+);
