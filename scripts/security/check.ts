@@ -11,7 +11,11 @@ export interface Outcome {
 }
 
 /** Runs a program to its end, for at most five minutes. */
-export function run(program: string, args: readonly string[], options: { cwd?: string; input?: string } = {}): Outcome {
+export function run(
+  program: string,
+  args: readonly string[],
+  options: { cwd?: string; input?: string; env?: NodeJS.ProcessEnv } = {},
+): Outcome {
   const { error, status, stdout, stderr } = spawnSync(program, args, {
     ...options,
     encoding: "utf8",

@@ -32,8 +32,16 @@ export function refusedLicenses(components: readonly Component[]): string[] {
   });
 }
 
-/** An SPDX expression of ids: of `OR` one part must be allowed, of `AND` each. Exceptions (`WITH`) are for people. */
+/**
+ * An SPDX expression: of `OR` one part must be allowed, of `AND` each, and `AND` binds tighter. Exceptions (`WITH`) are for
+ * people, and so is what is no expression at all. Source: https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions
+ */
 function isAllowed(expression: string): boolean {
-  const bare = expression.replace(/^\((.*)\)$/, "$1");
-  return bare.split(" OR ").some((part) => part.split(" AND ").every((id) => ALLOWED.has(id)));
+  // Brackets go from the inside out: a pair without others in it becomes a word that stands for what it comes to.
+  const outer = expression.replaceAll(/\(([^()]*)\)/g, (_, inner: string) =>
+    isAllowed(inner) ? " MIT " : " refused ",
+  );
+  if (outer !== expression) return isAllowed(outer);
+  if (/[()]/.test(expression)) return false;
+  return expression.split(/\sOR\s/).some((part) => part.split(/\sAND\s/).every((id) => ALLOWED.has(id.trim())));
 }
