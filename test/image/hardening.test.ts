@@ -128,14 +128,18 @@ describe.skipIf(inject("dockerObstacle"))("the image is no more than the service
       for (const path of planted) await writeFile(join(checkout, path), "TOKEN=x\n");
       const dockerfile = join(checkout, "build/package/Dockerfile");
       await writeFile(dockerfile, stockBase(await readFile(dockerfile, "utf8")));
-      const built = await run(join(checkout, "scripts/image.sh"), ["user-service", tag], { DOCKER_BUILDKIT: "1" });
-      expect(built.code, built.stderr).toBe(0);
+      await build(tag);
       stocked = await filesOf(`user-service:${tag}`, "0:0");
     }, 300_000);
     afterAll(async () => {
-      await run("docker", ["image", "rm", `user-service:${tag}`]);
+      await run("docker", ["image", "rm", `user-service:${tag}`, `user-service:${tag}-build`]);
       await rm(checkout, { recursive: true, force: true });
     });
+
+    async function build(name: string, ...args: readonly string[]): Promise<void> {
+      const built = await run(join(checkout, "scripts/image.sh"), ["user-service", name, ...args]);
+      expect(built.code, built.stderr).toBe(0);
+    }
 
     test("removes npm, corepack and yarn, wherever the public base image has them", () => {
       expect(pathsOf(stocked).filter((path) => INSTALLER.test(path))).toEqual([]);
@@ -144,6 +148,14 @@ describe.skipIf(inject("dockerObstacle"))("the image is no more than the service
     test("has the same files, and none of those that git ignores", () => {
       expect(pathsOf(stocked.filter(isBelowApp))).toEqual(pathsOf(image.filter(isBelowApp)));
     });
+
+    test("has not even seen those files while it was built", async () => {
+      await build(`${tag}-build`, "--target", "build");
+      const find = ["/src", "-name", "node_modules", "-prune", "-o", "-type", "f", "-printf", "%P\\n"];
+      const sources = await docker("run", "--rm", "--entrypoint", "find", `user-service:${tag}-build`, ...find);
+      expect(sources.split("\n")).toContain("configs/user-service/staging.json");
+      expect(sources.split("\n").filter((path) => SECRETS.test(`/${path}`))).toEqual([]);
+    }, 120_000);
   });
 });
 
