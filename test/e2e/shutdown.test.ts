@@ -40,7 +40,7 @@ it("answers every call it accepted when it is stopped under load, and exits with
   // What the service executed, its clients know of: none was left without its answer.
   expect(succeeded.length).toBe(created(log));
   // What it did not accept any more was refused before it was executed, which a client may retry.
-  const refused = /ECONNREFUSED|ECONNRESET|socket hang up|REFUSED_STREAM|EPIPE/;
+  const refused = /ECONNREFUSED|ECONNRESET|socket hang up|other side closed|REFUSED_STREAM|EPIPE/;
   expect(failed.filter(({ message }) => !refused.test(message))).toEqual([]);
   expect(log.at(-1)).toMatchObject({ message: "stopped", abortedCalls: 0 });
 
