@@ -1,74 +1,33 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { loadUserServiceConfig } from "#internal/app/user-service/config.ts";
 import { expectationsOf } from "./expectations.ts";
 import { type Manifest, nameOf } from "./manifest.ts";
-import { problemsWith } from "./rules.ts";
-
-// Each rule is broken once, in an environment that is otherwise whole: a rule that cannot fail says nothing.
+import { FREEDOMS, MUTATIONS, OPTIONAL, REMOVALS } from "./mutations.ts";
+import { type Expectations, problemsWith } from "./rules.ts";
 
 const ENVIRONMENT: readonly Manifest[] = parse(await readFile("test/manifests/fixture/environment.yaml", "utf8")).items;
-const EXPECTED = await expectationsOf(["sample"]);
-
-/** The object (kind and name), what is replaced in its JSON by what, and the problem. */
-type Mutation = readonly [object: string, from: string | RegExp, to: string, problem: string];
-
-const deployment = "Deployment sample";
-const mine = '{"app.kubernetes.io/name":"sample"}';
-const other = '{"app.kubernetes.io/name":"other"}';
-
-const MUTATIONS: readonly Mutation[] = [
-  [deployment, `"matchLabels":${mine}`, `"matchLabels":${other}`, "does not select its own pods"],
-  [deployment, `"labelSelector":{"matchLabels":${mine}}`, `"labelSelector":{"matchLabels":${other}}`, "spreads other"],
-  ["Service sample", `"selector":${mine}`, `"selector":${other}`, "Service sample selects no pod"],
-  ["PodDisruptionBudget sample", `"matchLabels":${mine}`, `"matchLabels":${other}`, "selects no pod"],
-  ["NetworkPolicy allow", "rpc-service", "other", "allow selects no pod"],
-  ["HorizontalPodAutoscaler sample", 'Deployment","name":"sample"', 'Deployment","name":"other"', "scales nothing"],
-  ["ServiceMonitor all", '"port":"metrics"', '"port":"other"', "finds no Service with a port other"],
-  ["GRPCRoute sample", '"port":8080', '"port":8081', "leads to no port"],
-  ["GRPCRoute sample", '"name":"sample","port"', '"name":"a","port"', "Service a"],
-  ["Ingress sample", '"name":"grpc"', '"name":"other"', "Ingress sample leads to no port"],
-  ["Service sample", '"targetPort":"rpc"', '"targetPort":"http"', "port http"],
-  [deployment, '"key":"DATABASE_URL"', '"key":"URL"', "sample-database, key URL"],
-  [deployment, '"name":"sample-database"', '"name":"simple-database"', "simple-database, key DATABASE_URL: not there"],
-  [deployment, '"name":"environment"', '"name":"other"', "refers to other"],
-  [deployment, '"serviceAccountName":"sample"', '"serviceAccountName":"other"', "refers to other"],
-  ["ExternalSecret sample-database", '"secretKey":"DATABASE_URL"', '"secretKey":"URL"', "that no pod asks for"],
-  ["ExternalSecret sample-database", '"target":{"name":"sample', '"target":{"name":"other', "that no pod asks for"],
-  ["GRPCRoute sample", "kubernetes.io/name", "kubernetes.io/part-of", "lacks the labels that say it is sample's"],
-  ["Service sample", "rpc-service", "service", "Service sample lacks the labels"],
-  [deployment, '"service":"liveness"', '"service":"readiness"', "not for liveness"],
-  [deployment, '"service":"startup"', '"service":""', "not for startup"],
-  [deployment, '"port":8080,"service":"readiness"', '"port":1,"service":"readiness"', "asks port 1"],
-  ["Namespace whole", 'enforce":"restricted"', 'enforce":"baseline"', "does not enforce"],
-  ["Service sample", "whole", "default", "in none of the namespaces"],
-  [deployment, '"runAsNonRoot":true', '"runAsNonRoot":false', "may run as root"],
-  [deployment, '"RuntimeDefault"', '"Unconfined"', "has no seccomp profile"],
-  [deployment, '"automountServiceAccountToken":false', '"automountServiceAccountToken":true', "gets a token"],
-  [deployment, '"allowPrivilegeEscalation":false', '"allowPrivilegeEscalation":true', "gain privileges"],
-  [deployment, '"readOnlyRootFilesystem":true', '"readOnlyRootFilesystem":false', "write its root"],
-  [deployment, '"drop":["ALL"]', '"drop":[]', "leaves migrate capabilities"],
-  [deployment, "sample:1.2.3", "sample:latest", "no fixed version"],
-  [deployment, "sample:1.2.3", "sample", "no fixed version"],
-  [deployment, '"maxUnavailable":0', '"maxUnavailable":1', "takes pods away"],
-  ["HorizontalPodAutoscaler sample", '"minReplicas":2', '"minReplicas":1', "keeps 2 pods"],
-  [deployment, '"args":["migrate"]', '"args":["config"]', "does not migrate"],
-  ["NetworkPolicy default-deny", ',"Egress"', "", "no NetworkPolicy denies"],
-  ["NetworkPolicy allow", /"to":\[.*?\],/, '"to":[],', "allows every address"],
-  ["NetworkPolicy allow", /"from":\[.*?\],/, "", "allows every address"],
-  ["NetworkPolicy allow", "10.0.0.0/24", "192.0.2.0/24", "lead nowhere"],
-];
-
-const REMOVALS: readonly (readonly [object: string, problem: string])[] = [
-  ["ServiceAccount sample", "refers to sample: not there"],
-  ["ConfigMap environment", "refers to environment: not there"],
-  ["HorizontalPodAutoscaler sample", "has no HorizontalPodAutoscaler"],
-  ["PodDisruptionBudget sample", "has no PodDisruptionBudget"],
-  ["NetworkPolicy default-deny", "no NetworkPolicy denies"],
-  ["NetworkPolicy allow", "lets anything reach Deployment sample"],
-];
+const EXPECTED: Expectations = {
+  ...(await expectationsOf(["sample"], "production")),
+  configure: (_service, variables) => loadUserServiceConfig(variables),
+};
 
 const problemsOf = (manifests: readonly Manifest[], expected = EXPECTED) => problemsWith(manifests, expected);
+
+function changed(object: string, from: string | RegExp, to: string, manifests = ENVIRONMENT): readonly Manifest[] {
+  const broken = manifests.map(
+    (each): Manifest => (nameOf(each) === object ? JSON.parse(JSON.stringify(each).replace(from, to)) : each),
+  );
+  expect(broken).not.toEqual(manifests);
+  return broken;
+}
+
+function without(object: string): readonly Manifest[] {
+  const rest = ENVIRONMENT.filter((each) => nameOf(each) !== object);
+  expect(rest).not.toEqual(ENVIRONMENT);
+  return rest;
+}
 
 describe("problemsWith", () => {
   test("finds none with an environment that is whole", () => {
@@ -76,22 +35,36 @@ describe("problemsWith", () => {
   });
 
   test.each(MUTATIONS)("%s with %s as %s: %s", (object, from, to, problem) => {
-    const broken = ENVIRONMENT.map(
-      (each): Manifest => (nameOf(each) === object ? JSON.parse(JSON.stringify(each).replace(from, to)) : each),
-    );
-    expect(broken).not.toEqual(ENVIRONMENT);
-    expect(problemsOf(broken).join("\n")).toContain(problem);
+    expect(problemsOf(changed(object, from, to)).join("\n")).toContain(problem);
   });
 
   test.each(REMOVALS)("without %s: %s", (object, problem) => {
-    const broken = ENVIRONMENT.filter((each) => nameOf(each) !== object);
-    expect(broken).not.toEqual(ENVIRONMENT);
-    expect(problemsOf(broken).join("\n")).toContain(problem);
+    expect(problemsOf(without(object)).join("\n")).toContain(problem);
   });
 
-  test("takes an image that is named by its digest", () => {
-    const digest = `sample@sha256:${"0".repeat(64)}`;
-    expect(problemsOf(JSON.parse(JSON.stringify(ENVIRONMENT).replaceAll("sample:1.2.3", digest)))).toEqual([]);
+  test.each(FREEDOMS)("finds none with %s, %s as %s", (object, from, to) => {
+    expect(problemsOf(changed(object, from, to))).toEqual([]);
+  });
+
+  test.each(OPTIONAL)("finds none without %s", (object) => {
+    expect(problemsOf(without(object))).toEqual([]);
+  });
+
+  test("a Service may be reached from outside, and a database be on another port, when that is said", () => {
+    const loadBalancer = changed("Service sample", '"selector"', '"type":"LoadBalancer","selector"');
+    expect(problemsOf(loadBalancer, { ...EXPECTED, publicServices: ["sample"] })).toEqual([]);
+    const bouncer = changed("NetworkPolicy outside", '"port":5432', '"port":6432');
+    expect(problemsOf(bouncer, { ...EXPECTED, databasePort: 6432 })).toEqual([]);
+  });
+
+  test("a hook before SIGTERM may be there, where the grace period is longer by it", () => {
+    const hook = '"args":["serve"],"lifecycle":{"preStop":{"sleep":{"seconds":5}}}';
+    const longer = changed(
+      "Deployment sample",
+      '"terminationGracePeriodSeconds":30',
+      '"terminationGracePeriodSeconds":35',
+    );
+    expect(problemsOf(changed("Deployment sample", '"args":["serve"]', hook, longer))).toEqual([]);
   });
 
   test("a Secret that nobody brings is missing", () => {

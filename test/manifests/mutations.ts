@@ -1,0 +1,306 @@
+// What rules.test.ts does to fixture/environment.yaml.
+
+/** The object (kind and name), what is replaced in its JSON by what, and the problem. */
+export type Mutation = readonly [object: string, from: string | RegExp, to: string, problem: string];
+
+const deployment = "Deployment sample";
+const mine = '{"app.kubernetes.io/name":"sample"}';
+const other = '{"app.kubernetes.io/name":"other"}';
+
+const service = '{"app.kubernetes.io/component":"rpc-service"}';
+const budget = "PodDisruptionBudget sample";
+const scaler = "HorizontalPodAutoscaler sample";
+const account = '"serviceAccountName":"sample"';
+const confined = '"allowPrivilegeEscalation":false';
+const serve = '"args":["serve"]';
+const variables = '"envFrom":[{"configMapRef":{"name":"environment"}}]';
+const gateways = '{"key":"kubernetes.io/metadata.name","operator":"In","values":["gateway"]}';
+const gatewayPeer = '{"namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"gateway"}}}';
+
+/** Each rule is broken once or more, in an environment that is otherwise whole: a rule that cannot fail says nothing. */
+export const MUTATIONS: readonly Mutation[] = [
+  [deployment, `"matchLabels":${mine}`, `"matchLabels":${other}`, "does not select its own pods"],
+  [deployment, `"labelSelector":{"matchLabels":${mine}}`, `"labelSelector":{"matchLabels":${other}}`, "spreads other"],
+  ["Service sample", `"selector":${mine}`, `"selector":${other}`, "Service sample selects no pod"],
+  ["PodDisruptionBudget sample", `"matchLabels":${mine}`, `"matchLabels":${other}`, "selects no pod"],
+  ["NetworkPolicy calls", "rpc-service", "other", "calls selects no pod"],
+  ["HorizontalPodAutoscaler sample", 'Deployment","name":"sample"', 'Deployment","name":"other"', "scales nothing"],
+  ["ServiceMonitor all", '"port":"metrics"', '"port":"other"', "finds no Service with a port other"],
+  ["GRPCRoute sample", '"port":8080', '"port":8081', "leads to no port"],
+  ["GRPCRoute sample", '"name":"sample","port"', '"name":"a","port"', "Service a"],
+  ["Ingress sample", '"name":"grpc"', '"name":"other"', "Ingress sample leads to no port"],
+  ["Service sample", '"targetPort":"rpc"', '"targetPort":"http"', "port http"],
+  [deployment, '"key":"DATABASE_URL"', '"key":"URL"', "sample-database, key URL"],
+  [deployment, '"name":"sample-database"', '"name":"simple-database"', "simple-database, key DATABASE_URL: not there"],
+  [deployment, '"name":"environment"', '"name":"other"', "refers to other"],
+  [deployment, '"serviceAccountName":"sample"', '"serviceAccountName":"other"', "refers to other"],
+  ["ExternalSecret sample-database", '"secretKey":"DATABASE_URL"', '"secretKey":"URL"', "that no pod asks for"],
+  ["ExternalSecret sample-database", '"target":{"name":"sample', '"target":{"name":"other', "that no pod asks for"],
+  ["GRPCRoute sample", "kubernetes.io/name", "kubernetes.io/part-of", "lacks the labels that say it is sample's"],
+  ["Service sample", "rpc-service", "service", "Service sample lacks the labels"],
+  [deployment, '"service":"liveness"', '"service":"readiness"', "not for liveness"],
+  [deployment, '"service":"startup"', '"service":""', "not for startup"],
+  [deployment, '"port":8080,"service":"readiness"', '"port":1,"service":"readiness"', "asks port 1"],
+  ["Namespace whole", 'enforce":"restricted"', 'enforce":"baseline"', "does not enforce"],
+  ["Service sample", "whole", "default", "in none of the namespaces"],
+  [deployment, '"runAsNonRoot":true', '"runAsNonRoot":false', "may run as root"],
+  [deployment, ',"seccompProfile":{"type":"RuntimeDefault"}', "", "has no seccomp profile"],
+  [deployment, '"automountServiceAccountToken":false', '"automountServiceAccountToken":true', "gets a token"],
+  [deployment, '"allowPrivilegeEscalation":false', '"allowPrivilegeEscalation":true', "gain privileges"],
+  [deployment, '"readOnlyRootFilesystem":true', '"readOnlyRootFilesystem":false', "write its root"],
+  [deployment, '"drop":["ALL"]', '"drop":[]', "leaves migrate capabilities"],
+  [deployment, "sample:1.2.3", "sample:latest", "no fixed version"],
+  [deployment, "sample:1.2.3", "sample", "no fixed version"],
+  [deployment, '"maxUnavailable":0', '"maxUnavailable":1', "takes pods away"],
+  ["HorizontalPodAutoscaler sample", '"minReplicas":2', '"minReplicas":1', "keeps 2 pods"],
+  [deployment, '"args":["migrate"]', '"args":["config"]', "does not migrate"],
+  ["NetworkPolicy default-deny", ',"Egress"', "", "no NetworkPolicy denies"],
+  // Pod Security
+  [deployment, '"drop":["ALL"]', '"drop":["ALL"],"add":["NET_ADMIN"]', "gives migrate capabilities"],
+  [deployment, confined, `${confined},"seccompProfile":{"type":"Unconfined"}`, "lets migrate make every system call"],
+  [deployment, '"RuntimeDefault"', '"Unconfined"', "lets its pods make every system call"],
+  [deployment, confined, `${confined},"runAsNonRoot":false`, "lets migrate run as root"],
+  [deployment, confined, `${confined},"runAsUser":0`, "lets migrate run as root"],
+  [deployment, '"runAsUser":65532', '"runAsUser":0', "lets its pods run as root"],
+  [deployment, confined, `${confined},"privileged":true`, "runs migrate privileged"],
+  [deployment, confined, `${confined},"procMount":"Unmasked"`, "unmasks /proc"],
+  [deployment, confined, `${confined},"appArmorProfile":{"type":"Unconfined"}`, "without AppArmor"],
+  [deployment, confined, `${confined},"seLinuxOptions":{"type":"spc_t"}`, "an SELinux context"],
+  [deployment, confined, `${confined},"windowsOptions":{"hostProcess":true}`, "runs migrate on the host"],
+  [deployment, '"runAsUser":65532', '"sysctls":[{"name":"kernel.msgmax"}]', "sysctls"],
+  [deployment, account, `${account},"hostNetwork":true`, "has hostNetwork"],
+  [deployment, account, `${account},"hostPID":true`, "has hostPID"],
+  [deployment, account, `${account},"hostIPC":true`, "has hostIPC"],
+  [deployment, '"emptyDir":{}', '"hostPath":{"path":"/"}', "of the kind hostPath"],
+  [deployment, '"emptyDir":{}', '"nfs":{"server":"a"}', "of the kind nfs"],
+  [deployment, '"emptyDir":{}', '"projected":{"sources":[{"serviceAccountToken":{"path":"token"}}]}', "by a volume"],
+  [deployment, '"containerPort":8080', '"containerPort":8080,"hostPort":8080', "opens port 8080 of the node"],
+  [deployment, '"service":"liveness"}', '"service":"liveness"},"httpGet":{"host":"a"}', "livenessProbe elsewhere"],
+
+  // Network policies
+  ["NetworkPolicy outside", /"to":\[.*?\],/, '"to":[],', "allows every address"],
+  ["NetworkPolicy calls", /"from":\[.*?\],/, "", "allows every address"],
+  ["NetworkPolicy default-deny", '"podSelector":{}', '"podSelector":{},"egress":[{}]', "allows every address"],
+  [
+    "NetworkPolicy default-deny",
+    '"podSelector":{}',
+    '"podSelector":{"matchExpressions":[]}',
+    "no NetworkPolicy denies",
+  ],
+  ["NetworkPolicy outside", "10.0.0.0/24", "192.0.2.0/24", "lead nowhere"],
+  ["NetworkPolicy outside", "10.0.0.0/24", "0.0.0.0/0", "outside allows everybody"],
+  ["NetworkPolicy outside", "10.0.0.0/24", "0.0.0.0/1", "outside allows everybody"],
+  ["NetworkPolicy outside", "10.0.0.0/24", "::/0", "outside allows everybody"],
+  ["NetworkPolicy outside", ',"ports":[{"port":5432}]', "", "outside allows every port"],
+  ["NetworkPolicy outside", '{"port":5432}', '{"protocol":"TCP"}', "outside allows every port"],
+  ["NetworkPolicy outside", '"port":5432', '"port":5433', "reach a database on port 5432"],
+  ["NetworkPolicy outside", '["Egress"]', '["Ingress"]', "reach a database on port 5432"],
+  [
+    "NetworkPolicy outside",
+    '{"ipBlock":{"cidr":"10.0.0.0/24"}}',
+    '{"podSelector":{"matchLabels":{"a":"b"}}}',
+    "nobody makes",
+  ],
+  ["NetworkPolicy outside", '{"port":53,"protocol":"UDP"},', "", "reach DNS by UDP"],
+  ["NetworkPolicy outside", ',{"port":53,"protocol":"TCP"}', "", "reach DNS by TCP"],
+  ["NetworkPolicy outside", '"kube-system"', '""', "outside allows everybody"],
+  ["NetworkPolicy calls", gatewayPeer, '{"namespaceSelector":{}}', "calls allows everybody"],
+  ["NetworkPolicy calls", gatewayPeer, '{"ipBlock":{"cidr":"0.0.0.0/0"}}', "calls allows everybody"],
+  ["NetworkPolicy calls", gatewayPeer, "{}", "calls allows everybody"],
+  ["NetworkPolicy calls", '"gateway"', '""', "calls allows everybody"],
+  ["NetworkPolicy calls", `,${gatewayPeer}`, "", "lets the gateway of GRPCRoute sample reach"],
+  ["NetworkPolicy calls", '"port":8080', '"port":8081', "reach Deployment sample, port rpc"],
+  ["NetworkPolicy calls", '{"port":8080}', '{"port":8080},{"port":9090}', "opens its admin port"],
+  ["NetworkPolicy calls", '{"port":8080}', '{"port":8080},{"port":"admin"}', "opens its admin port"],
+  ["NetworkPolicy calls", '{"port":8080}', '{"port":8080,"endPort":9999}', "opens its admin port"],
+  ["NetworkPolicy monitoring", '"monitoring"}', '"gateway"}', "opens its admin port"],
+  ["NetworkPolicy monitoring", /"from":\[.*?\],/, '"from":[{"podSelector":{}}],', "opens its admin port"],
+  [
+    "NetworkPolicy monitoring",
+    /"from":\[.*?\],/,
+    '"from":[{"ipBlock":{"cidr":"10.0.0.0/8"}}],',
+    "opens its admin port",
+  ],
+  ["NetworkPolicy monitoring", '"port":9090', '"port":9091', "reach Deployment sample, port admin"],
+
+  // Numbers of pods, and rollouts
+  [budget, '"maxUnavailable":1', '"maxUnavailable":0', "never lets a node be drained"],
+  [budget, '"maxUnavailable":1', '"maxUnavailable":"0%"', "never lets a node be drained"],
+  [budget, '"maxUnavailable":1', '"maxUnavailable":"100%"', "take all its pods at once"],
+  [budget, '"maxUnavailable":1', '"maxUnavailable":2', "take all its pods at once"],
+  [budget, '"maxUnavailable":1', '"minAvailable":2', "never lets a node be drained"],
+  [budget, '"maxUnavailable":1', '"minAvailable":"51%"', "never lets a node be drained"],
+  [budget, `"matchLabels":${mine}`, `"matchLabels":${service}`, "selects pods of every service"],
+  ["Service sample", `"selector":${mine}`, `"selector":${service}`, "selects pods of every service"],
+  [deployment, `"matchLabels":${mine}`, `"matchLabels":${service}`, "selects pods of every service"],
+  [deployment, /("template":\{"metadata":\{"labels":\{[^}]*),"[^}]*/, "$1", "lacks its labels on its pods"],
+  [scaler, '"maxReplicas":8', '"maxReplicas":1', "must have more pods than it may have"],
+  [scaler, '"maxReplicas":8', '"maxReplicas":9', "may open 100 connections, of 90"],
+  ["ConfigMap environment", "5s", '5s","USER_SERVICE_DATABASE_MAX_CONNECTIONS":"11', "may open 99 connections, of 90"],
+  [deployment, '"minReadySeconds"', '"replicas":3,"minReadySeconds"', "beside its autoscaler's"],
+  [deployment, '"maxSurge":1', '"maxSurge":0', "no rollout ends"],
+  [deployment, '"maxUnavailable":0,', "", "takes pods away"],
+  [deployment, '"RollingUpdate"', '"Recreate"', "takes pods away"],
+  [deployment, '"minReadySeconds":5', '"minReadySeconds":0', "no minReadySeconds"],
+  [deployment, '"progressDeadlineSeconds":180', '"progressDeadlineSeconds":60', "that may still start"],
+  [deployment, '"terminationGracePeriodSeconds":30', '"terminationGracePeriodSeconds":20', "has 20 s to end"],
+  [deployment, '"terminationGracePeriodSeconds":30', '"terminationGracePeriodSeconds":60', "has 60 s to end"],
+  [deployment, serve, `${serve},"lifecycle":{"preStop":{"sleep":{"seconds":5}}}`, "of which preStop takes 5"],
+  [deployment, serve, `${serve},"lifecycle":{"preStop":{"exec":{"command":["a"]}}}`, "of which preStop takes Infinity"],
+  [
+    "ConfigMap environment",
+    "5s",
+    '5s","USER_SERVICE_DRAIN_TIMEOUT_MS":"25s',
+    "must not exceed terminationGracePeriodMs",
+  ],
+
+  // Probes
+  [deployment, '"failureThreshold":100', '"failureThreshold":30', "killed while it waits for its database"],
+  [
+    deployment,
+    '"periodSeconds":10,"failureThreshold":3',
+    '"periodSeconds":10,"failureThreshold":1',
+    "restarts pods that are slow",
+  ],
+  [deployment, '"periodSeconds":10', '"periodSeconds":1', "restarts pods that are slow"],
+  [
+    deployment,
+    '"periodSeconds":2,"failureThreshold":1',
+    '"periodSeconds":20,"failureThreshold":3',
+    "sends calls to pods",
+  ],
+  [deployment, '"port":8080,"service":"readiness"', '"port":9090,"service":"readiness"', "asks port 9090"],
+
+  // Configuration
+  [deployment, `,${variables}`, "", "migrates with another configuration"],
+  [
+    deployment,
+    '"args":["migrate"],"env":[',
+    '"args":["migrate"],"env":[{"name":"LOG_LEVEL","value":"loud"},',
+    "LOG_LEVEL",
+  ],
+  [
+    deployment,
+    '"args":["serve"],"env":[',
+    '"args":["serve"],"env":[{"name":"PORT","value":"8081"},',
+    "another port than rpc's",
+  ],
+  [
+    deployment,
+    '"args":["serve"],"env":[',
+    '"args":["serve"],"env":[{"name":"ADMIN_PORT","value":"9"},',
+    "than admin's",
+  ],
+  [deployment, /("args":\["migrate"\],"env":)\[.*?\]/, "$1[]", "DATABASE_URL"],
+  ["ConfigMap environment", "production", "staging", "runs as staging, in production"],
+  ["ConfigMap environment", "production", "development", "does not listen on all addresses"],
+  ["ConfigMap environment", "USER_SERVICE_DRAIN_DELAY_MS", "USER_SERVICE_DRAIN_DELAYS", "does not start"],
+  ["ConfigMap environment", "5s", "4s", "goes before gateways have noticed"],
+  ["ConfigMap environment", "5s", '5s","USER_SERVICE_MIGRATIONS":"apply', "migrates when it serves"],
+  ["ConfigMap environment", "5s", '5s","DATABASE_URL":"postgresql://a:b@c/d', "shows a secret: DATABASE_URL"],
+  ["ConfigMap environment", "5s", '5s","PGPASSWORD":"a', "shows a secret: PGPASSWORD"],
+  [
+    deployment,
+    /"valueFrom":\{"secretKeyRef":\{.*?\}\}/,
+    '"value":"postgresql://a:b@c/d"',
+    "shows a secret: DATABASE_URL",
+  ],
+  [deployment, variables, '"envFrom":[{"secretRef":{"name":"other"}}]', "refers to other: not there"],
+  [deployment, '"emptyDir":{}', '"secret":{"secretName":"other"}', "refers to other: not there"],
+  [deployment, '"emptyDir":{}', '"configMap":{"name":"other"}', "refers to other: not there"],
+  [
+    "ExternalSecret sample-database",
+    /"target":.*\]/,
+    '"target":{"name":"other"},"data":[]',
+    "a Secret that no pod asks for",
+  ],
+
+  // Services and routes
+  ["Service sample", '"selector"', '"type":"LoadBalancer","selector"', "reached from outside"],
+  ["Service sample", '"selector"', '"type":"NodePort","selector"', "reached from outside"],
+  ["Service sample", '"selector"', '"externalIPs":["10.0.0.1"],"selector"', "reached from outside"],
+  [
+    "Service sample",
+    '"targetPort":"rpc","appProtocol":"http"',
+    '"targetPort":"admin"',
+    "has routes, and the admin port",
+  ],
+  ["Service sample", ',"appProtocol":"kubernetes.io/h2c"', "", "says undefined of its port grpc"],
+  ["Service sample", '"appProtocol":"http"', '"appProtocol":"https"', "says https of its port http"],
+  ["GRPCRoute sample", '"port":8080', '"port":80', "says http of its port http"],
+  ["GRPCRoute sample", "user.v1.UserService", "user.v1.UsersService", "routes user.v1.UsersService: not of"],
+  ["GRPCRoute sample", "user.v1.UserService", "grpc.health.v1.Health", "routes grpc.health.v1.Health: not of"],
+  ["GRPCRoute sample", 'UserService"', 'UserService","method":"Get"', "not of the descriptors"],
+  ["GRPCRoute sample", /"matches":\[.*?\],/, "", "routes all services"],
+  ["GRPCRoute sample", "grpc.example.com", "example.com", "shares a name with a GRPCRoute"],
+  ["HTTPRoute sample", "/v1/users", "/v1/user", "routes /v1/user, where nothing answers"],
+  ["HTTPRoute sample", "/v1/users", "/v1/users/a", "no route leads to /v1/users of user.v1.UserService"],
+  ["HTTPRoute sample", /,\{"path":\{[^}]*users"\}\}/, "", "no route leads to /v1/users of user.v1.UserService"],
+  ["HTTPRoute sample", "/v1/users", "/", "sample exposes /grpc.health.v1.Health/"],
+  ["HTTPRoute sample", "/v1/users", "/metrics", "sample exposes /metrics"],
+  ["HTTPRoute sample", /"matches":\[.*?\],/, "", "sample exposes /readyz"],
+  ["Ingress sample", '"GRPC"', '"HTTP"', "leads gRPC to a port for HTTP"],
+  ["Ingress sample", '"name":"grpc"', '"name":"http"', "HTTP to one for gRPC"],
+
+  // Surroundings
+  [deployment, '"enableServiceLinks":false,', "", "a variable for each Service"],
+  [deployment, '"shareProcessNamespace":true,', "", "deaf to SIGTERM"],
+  [deployment, '"limits":{"memory":"512Mi"}', '"limits":{}', "no memory limit for migrate"],
+  [deployment, '"memory":"512Mi"', '"memory":"128Mi"', "no memory limit for migrate"],
+  [deployment, '"memory":"512Mi"', '"memory":"512M i"', "no memory limit for migrate"],
+  [deployment, '"requests":{"memory":"256Mi"},', "", "no memory limit for migrate"],
+];
+
+/** Objects without which an environment is not whole, and the problem. */
+export const REMOVALS: readonly (readonly [object: string, problem: string])[] = [
+  ["ServiceAccount sample", "refers to sample: not there"],
+  ["ConfigMap environment", "refers to environment: not there"],
+  ["HorizontalPodAutoscaler sample", "has no HorizontalPodAutoscaler"],
+  ["PodDisruptionBudget sample", "has no PodDisruptionBudget"],
+  ["NetworkPolicy default-deny", "no NetworkPolicy denies"],
+  ["NetworkPolicy calls", "lets anything reach Deployment sample, port rpc"],
+  ["NetworkPolicy monitoring", "lets anything reach Deployment sample, port admin"],
+  ["NetworkPolicy outside", "reach a database on port 5432"],
+];
+
+/** What an owner may change, and nothing is the matter. */
+export const FREEDOMS: readonly (readonly [object: string, from: string | RegExp, to: string])[] = [
+  [deployment, /registry\.example\.com\/sample:1\.2\.3/g, `ghcr.io/owner/sample@sha256:${"0".repeat(64)}`],
+  [scaler, '"minReplicas":2', '"minReplicas":7'],
+  [
+    scaler,
+    /"namespace":"whole"(.*)"maxReplicas":8/,
+    '"namespace":"whole","annotations":{"database-max-connections":"300"}$1"maxReplicas":20',
+  ],
+  [budget, '"maxUnavailable":1', '"minAvailable":1'],
+  [budget, '"maxUnavailable":1', '"minAvailable":"50%"'],
+  [deployment, '"maxSurge":1', '"maxSurge":"10%"'],
+  [deployment, '"seccompProfile":{"type":"RuntimeDefault"}', '"seccompProfile":{"type":"Localhost"}'],
+  [deployment, '"emptyDir":{}', '"persistentVolumeClaim":{"claimName":"a"}'],
+  [deployment, '"memory":"512Mi"', '"memory":"1G"'],
+  ["ConfigMap environment", "5s", '5s","DATABASE_HINT":"postgresql://host:5432/database'],
+  ["NetworkPolicy outside", "10.0.0.0/24", "172.16.0.0/12"],
+  ["NetworkPolicy outside", '{"port":5432}', '{"port":5432},{"port":6432}'],
+  ["NetworkPolicy outside", '"kube-system"', '"openshift-dns"'],
+  ["NetworkPolicy calls", '"port":8080', '"port":"rpc"'],
+  ["NetworkPolicy calls", '"gateway"', '"ingress-nginx"'],
+  ["NetworkPolicy calls", gatewayPeer, '{"ipBlock":{"cidr":"10.1.0.0/16"}}'],
+  ["NetworkPolicy calls", /"namespaceSelector":\{.*?\}\}/, `"namespaceSelector":{"matchExpressions":[${gateways}]}`],
+  ["NetworkPolicy monitoring", '"monitoring"}', '"prometheus"}'],
+  ["NetworkPolicy monitoring", '{"namespaceSelector"', '{"podSelector":{},"namespaceSelector"'],
+  ["GRPCRoute sample", 'UserService"', 'UserService","method":"GetUser"'],
+  ["GRPCRoute sample", "grpc.example.com", "grpc.owner.org"],
+  ["HTTPRoute sample", '"value":"/v1/users"', '"value":"/v1/"'],
+  ["HTTPRoute sample", /\{"path":\{[^}]*Service"\}\},/, ""],
+  ["HTTPRoute sample", "/user.v1.UserService", "/user.v1.UserService/GetUser"],
+  ["Ingress sample", '"nginx"', '"nginx-internal"'],
+];
+
+/** Objects that an environment may do without. */
+export const OPTIONAL = [
+  "GRPCRoute sample",
+  "HTTPRoute sample",
+  "Ingress sample",
+  "ExternalSecret sample-database",
+  "ServiceMonitor all",
+];
