@@ -28,6 +28,9 @@ const SERVICE = `user-service.${NAMESPACE}.svc.cluster.local`;
 /** How long kubelet, API server and kube-proxy may take together to notice that a pod is gone. */
 const NOTICED_MS = 5_000;
 
+/** How many restarts without the drain delay may pass without a loss. */
+const CONTROL_TRIES = 5;
+
 const tally = new LoadTally();
 let folder: string;
 let loads = 0;
@@ -134,15 +137,19 @@ describe.skipIf(obstacle)("the dev overlay on a cluster", () => {
     expect(failedAtMs.filter((atMs) => atMs < killedAtMs || atMs > sentAtMs + NOTICED_MS)).toEqual([]);
   });
 
-  it("loses calls without the drain delay: this load would show it", async () => {
+  it("loses calls without the drain delay: this load would show it", { timeout: CONTROL_TRIES * 60_000 }, async () => {
     await kubectl("set", "env", DEPLOYMENT, "--containers=service", "USER_SERVICE_DRAIN_DELAY_MS=0");
     await rolledOut();
-    const load = await startLoadInCluster();
 
-    await kubectl("rollout", "restart", DEPLOYMENT);
-    await rolledOut();
-
-    expect(failuresOf(await tally.count("control run, without the drain delay", load))).not.toEqual([]);
+    // On a quiet machine the cluster may notice before a client connects anew.
+    const failures: string[] = [];
+    for (let i = 1; i <= CONTROL_TRIES && failures.length === 0; i++) {
+      const load = await startLoadInCluster();
+      await kubectl("rollout", "restart", DEPLOYMENT);
+      await rolledOut();
+      failures.push(...failuresOf(await tally.count(`control run ${i}, without the drain delay`, load)));
+    }
+    expect(failures).not.toEqual([]);
   });
 
   it("has stored every user whose creation was answered, and none that nobody asked for", async () => {
