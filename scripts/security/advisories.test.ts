@@ -80,16 +80,10 @@ test("a registry that does not answer is said to be out of reach, and not to kno
 });
 
 test.each([
-  { npm_config_offline: "true" },
-  { npm_config_prefer_offline: "true" },
-  { npm_config_audit: "false" },
-  { npm_config_workspace: "a" },
-  { NPM_CONFIG_WORKSPACE: "a" },
+  { npm_config_offline: "true", npm_config_audit: "false", npm_config_loglevel: "silent", npm_config_color: "always" },
+  { npm_config_prefer_offline: "true", npm_config_workspace: "a", npm_config_omit: "optional peer dev" },
+  { NPM_CONFIG_WORKSPACE: "a", npm_config_audit_level: "critical" },
   { npm_config_workspaces: "false" },
-  { npm_config_omit: "optional peer dev" },
-  { npm_config_loglevel: "silent" },
-  { npm_config_color: "always" },
-  { npm_config_audit_level: "critical" },
 ])("no advisory is missed where the environment says %j", async (env) => {
   const verdict = await withRegistry(ADVISORIES, (url) => auditAgainst(url, env));
   expect(verdict).toEqual(FOUND);

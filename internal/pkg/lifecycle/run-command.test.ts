@@ -74,14 +74,11 @@ describe.each([
     },
   );
 
-  test.each([[["--help"]], [["-h"]], [["misconfigured", "--help"]]])(
-    "%j prints the commands and runs none",
-    async (args) => {
-      const { code, stdout, stderr } = await run(args);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).toMatch(USAGE);
-    },
-  );
+  test.each([[["-h"]], [["misconfigured", "--help"]]])("%j prints the commands and runs none", async (args) => {
+    const { code, stdout, stderr } = await run(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(USAGE);
+  });
 
   test("a wrong configuration exits with 78 and prints what is wrong, without a stack", async () => {
     await expect(run(["misconfigured"])).resolves.toEqual({
