@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createPool } from "@grpc-service-template/bounded-pg";
 import { EXIT, startDatabase } from "@grpc-service-template/service-lifecycle";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { withPlainSslMode } from "#internal/pkg/database/ssl-mode.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../scripts/postgres/embedded-postgres.ts";
 import { runOn } from "../../scripts/postgres/scratch-database.ts";
 
@@ -38,7 +39,7 @@ describe.skipIf(!hasOpenssl && !process.env.CI)("TLS to the database, as docs/op
 
   /** Whether the connection has TLS, of a start by this URL; what the start is ended with. */
   async function start(url: string): Promise<unknown> {
-    const pool = createPool({ url, applicationName: "tls", onError: () => {} });
+    const pool = createPool({ url: withPlainSslMode(url), applicationName: "tls", onError: () => {} });
     let encrypted: unknown;
     const check = async () => {
       encrypted = (await pool.query("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")).rows[0].ssl;

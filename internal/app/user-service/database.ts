@@ -2,6 +2,7 @@ import { createPool, createPrismaOperations, type PoolOptions, runInCall } from 
 import { PrismaPg } from "@prisma/adapter-pg";
 import { findAsset } from "#internal/pkg/config/find-asset.ts";
 import { applyMigrations, requireMigrations } from "#internal/pkg/database/migrations.ts";
+import { withPlainSslMode } from "#internal/pkg/database/ssl-mode.ts";
 import type { Logger } from "#internal/pkg/logger/logger.ts";
 import type { DatabaseMetrics } from "#internal/pkg/metrics/database-metrics.ts";
 import type { UserRepository } from "./model/user-repository.ts";
@@ -29,8 +30,10 @@ const WARM_CONNECTIONS = 5;
 
 /** The service's PostgreSQL database. Connects when first used. */
 export function openDatabase(options: DatabaseOptions, logger: Logger, metrics?: DatabaseMetrics): Database {
+  const url = withPlainSslMode(options.url);
   const pool = createPool({
     ...options,
+    url,
     onError: (error) => logger.warn("an idle database connection broke", { error }),
   });
   metrics?.observePool(() => pool.stats());
@@ -50,7 +53,7 @@ export function openDatabase(options: DatabaseOptions, logger: Logger, metrics?:
     prepare(migrations, signal) {
       const migrationsDir = findAsset("internal/app/user-service/prisma/migrations");
       const handle = migrations === "apply" ? applyMigrations : requireMigrations;
-      return handle({ url: options.url, migrationsDir, signal }, logger);
+      return handle({ url, migrationsDir, signal }, logger);
     },
     async warmUp() {
       const firstPage = users.list({ limit: 1 }, { signal: AbortSignal.timeout(CHECK_TIMEOUT_MS) });
