@@ -4,7 +4,7 @@ import { createSuiteReporter } from "./test/suites/suite-reporter.ts";
 export default defineConfig({
   test: {
     // Many tests wait for processes and databases; two cores are busier with more workers than cores.
-    maxWorkers: 4,
+    maxWorkers: 5,
     reporters: [process.env.CI ? "dot" : "default", createSuiteReporter()],
     coverage: {
       provider: "v8",

@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { echoService } from "./echo-service.ts";
 import { EchoService } from "./gen/echo/v1/echo_service_pb.ts";
 import { CALLS, codeOf, connectBy, WIRES } from "./protocol-client.ts";
@@ -71,7 +71,9 @@ test("a request that is refused while the connection's budget is spent disturbs 
   expect(errors).toEqual([]);
 });
 
-test("an onError that throws costs nobody a call", async () => {
+test("an onError that throws costs nobody a call, and is a warning", async () => {
+  const emitWarning = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+  onTestFinished(() => emitWarning.mockRestore());
   const { baseUrl } = await startEchoServer({
     observers: [
       {
@@ -91,6 +93,10 @@ test("an onError that throws costs nobody a call", async () => {
     signal: AbortSignal.timeout(2_000),
   });
   expect(await answer.json()).toEqual({ text: "hi" });
+  expect(emitWarning.mock.calls[0]?.[0]).toMatchObject({
+    message: "onError has thrown",
+    cause: { message: "onError" },
+  });
 });
 
 test("what a compressed message expands to counts as held while its handler runs", async () => {

@@ -14,7 +14,7 @@ import { KindsSchema, RareSchema } from "../../../test/gen/kinds/v1/kinds_pb.ts"
 import { compileBinaryWriter } from "./binary-writer.ts";
 import { compileJsonWriter } from "./json-writer.ts";
 
-const parameters = { numRuns: Number(process.env.FUZZ_RUNS ?? 60), seed: 20261121 };
+const parameters = { numRuns: Number(process.env.FUZZ_RUNS ?? 40), seed: 20261121 };
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const THROWS = "throws";

@@ -30,7 +30,7 @@ import { ExtendedSchema, file_kinds_v1_extended, Shade } from "../../../test/gen
 import { Colour, KindsSchema, RareSchema } from "../../../test/gen/kinds/v1/kinds_pb.ts";
 import { compileFieldJsonWriter, compileJsonWriter } from "./json-writer.ts";
 
-const parameters = { numRuns: Number(process.env.FUZZ_RUNS ?? 60), seed: 20261121 };
+const parameters = { numRuns: Number(process.env.FUZZ_RUNS ?? 40), seed: 20261121 };
 
 const WELL_KNOWN = [
   AnySchema,
