@@ -36,6 +36,7 @@ elif ! docker image inspect "$service:$TAG" >/dev/null 2>&1; then
   fail "there is no image $service:$TAG: TAG=$TAG make image" 64
 fi
 
+# Its members are several words, or none.
 # shellcheck disable=SC2086
 "${compose[@]}" up --detach "$service" $members || fail "docker compose failed, see above; what runs: scripts/compose.sh ps, make down"
 
