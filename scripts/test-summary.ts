@@ -1,11 +1,14 @@
 // Prints what the last test run came to, and fails when a required suite ran nothing or took too long.
 import { existsSync, readFileSync } from "node:fs";
-import { problemsWith, REPORT_FILE, type SuiteResults } from "../test/suites/report.ts";
+import { plannedSuites, problemsWith, REPORT_FILE, type SuiteResults } from "../test/suites/report.ts";
 
 const results: SuiteResults = existsSync(REPORT_FILE) ? JSON.parse(readFileSync(REPORT_FILE, "utf8")) : {};
 
+const planned = plannedSuites();
 for (const [suite, { passed, failed, skipped, seconds }] of Object.entries(results)) {
-  console.log(`${suite.padEnd(16)} ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds.toFixed(0)} s`);
+  const budget = planned[suite] ? ` of ${planned[suite].budgetSeconds} s` : "";
+  const counts = `${passed} passed, ${failed} failed, ${skipped} skipped`;
+  console.log(`${suite.padEnd(16)} ${counts} in ${seconds.toFixed(0)} s${budget}`);
 }
 const problems = problemsWith(results);
 for (const problem of problems) console.error(problem);
