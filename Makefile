@@ -118,7 +118,7 @@ build: $(INSTALLED) ## Bundle SERVICE into dist/: one file and the assets beside
 
 .PHONY: image
 image: ## Build SERVICE's image, SERVICE:dev; TAG=1.2.3 makes it SERVICE:1.2.3 of that version, NODE_IMAGE pins the base
-	@scripts/image.sh "$(SERVICE)" "$(TAG)" $(if $(NODE_IMAGE),--build-arg NODE_IMAGE="$(NODE_IMAGE)")
+	@scripts/image.sh "$(SERVICE)" "$${TAG:-}" $${NODE_IMAGE:+--build-arg NODE_IMAGE="$$NODE_IMAGE"}
 
 .PHONY: up
 up: # Build SERVICE's image and start it and PostgreSQL in containers (deployments/docker-compose.yml); PROFILE=monitoring adds Prometheus

@@ -13,7 +13,7 @@ source=${SOURCE:-$(sed -nE 's#^https://([^/]*@)?([^?\#]*).*#https://\2#p' <<<"$o
 docker=docker
 if ! docker buildx version >/dev/null 2>&1 && [ -x /usr/bin/docker ]; then docker=/usr/bin/docker; fi
 
-# The commit's time, not the clock's: the same commit gives the same image.
+# The commit's time, not the clock's: it says how old the sources are.
 DOCKER_BUILDKIT=1 exec "$docker" build --file build/package/Dockerfile --tag "$service:$tag" \
   --build-arg SERVICE="$service" \
   --build-arg VERSION="$([ "$tag" = dev ] && echo 0.0.0-dev || echo "$tag")" \

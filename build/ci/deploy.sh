@@ -9,7 +9,7 @@ service=$1 environment=$2 image=$3
 cd "$(dirname "$0")/../../deployments/kubernetes/overlays"
 [[ $service =~ ^[a-z0-9-]+$ && -d ../base/$service ]] || refuse "there is no service $service"
 [ -f "$environment/kustomization.yaml" ] || refuse "there is no overlay $environment"
-[[ $image =~ ^[a-z0-9./:_-]+@sha256:[0-9a-f]{64}$ ]] || refuse "the image must be named by its digest: registry/name@sha256:…"
+[[ $image =~ ^[a-z0-9./:_-]+/$service@sha256:[0-9a-f]{64}$ ]] || refuse "the image must be the service's, by its digest: registry/$service@sha256:…"
 
 # On top of the overlay instead of in it: the sources stay what the commit says. What is replaced is the name that the overlay gives it.
 named=$(kubectl kustomize "$environment" | sed -nE "s#^ *(- )?image: ((.*/)?$service)([:@].*)?\$#\\2#p" | sort -u)

@@ -4,7 +4,7 @@ import { copyKubernetes, FIRST, FURTHER, type KubernetesCopy } from "./kubernete
 import { containersOf, type Manifest, nameOf, ofKind, selects, workloads } from "./manifest.ts";
 import { build, isMissing, OVERLAYS, parse } from "./tools.ts";
 
-const image = `ghcr.io/owner/name@sha256:${"ab".repeat(32)}`;
+const imageOf = (service: string) => `ghcr.io/owner/${service}@sha256:${"ab".repeat(32)}`;
 let copy: KubernetesCopy;
 
 beforeAll(async () => {
@@ -19,17 +19,17 @@ const deploy = (...args: string[]) =>
 const isWithoutKubectl = isMissing("kubectl");
 describe.skipIf(isWithoutKubectl).each(OVERLAYS)("a deployment to %s", (overlay) => {
   test.each([FIRST, FURTHER])("runs the image of the release of %s, and migrates with it", (service) => {
-    const { status, stdout, stderr } = deploy(service, overlay, image);
+    const { status, stdout, stderr } = deploy(service, overlay, imageOf(service));
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     const images = workloads(parse(stdout))
       .flatMap(containersOf)
       .filter(({ args }) => args?.includes("migrate") || args?.includes("serve"))
       .map((container) => container.image);
-    expect(images).toEqual([image, image]);
+    expect(images).toEqual([imageOf(service), imageOf(service)]);
   });
 
   test("applies what is the environment's and the service's, and nothing of another one, which goes on as it runs", async () => {
-    const applied = parse(deploy(FURTHER, overlay, image).stdout).map(nameOf);
+    const applied = parse(deploy(FURTHER, overlay, imageOf(FURTHER)).stdout).map(nameOf);
     const all = await build(`${copy.folder}/overlays/${overlay}`);
     expect(applied.toSorted()).toEqual(all.filter(isNotOfAnother).map(nameOf).toSorted());
     expect(applied).toEqual(expect.arrayContaining([`Deployment ${FURTHER}`, "NetworkPolicy default-deny"]));
@@ -44,18 +44,25 @@ const isNotOfAnother = ({ metadata }: Manifest) =>
   selects({ "app.kubernetes.io/name": FURTHER }, metadata.labels);
 
 test("an image that is not named by its digest is refused: a tag may be moved", () => {
-  expect(deploy(FIRST, OVERLAYS[0] ?? "", "ghcr.io/owner/name:1.2.3")).toMatchObject({
+  expect(deploy(FIRST, OVERLAYS[0] ?? "", `ghcr.io/owner/${FIRST}:1.2.3`)).toMatchObject({
     status: 64,
     stderr: expect.stringContaining("by its digest"),
   });
 });
 
+test("another service's image is refused", () => {
+  expect(deploy(FIRST, OVERLAYS[0] ?? "", imageOf(FURTHER))).toMatchObject({
+    status: 64,
+    stderr: expect.stringContaining(`registry/${FIRST}@`),
+  });
+});
+
 test("an environment without an overlay is refused", () => {
-  expect(deploy(FIRST, "moon", image)).toMatchObject({ status: 64, stderr: expect.stringContaining("moon") });
+  expect(deploy(FIRST, "moon", imageOf(FIRST))).toMatchObject({ status: 64, stderr: expect.stringContaining("moon") });
 });
 
 test("a service that is not there is refused", () => {
-  expect(deploy("moon", OVERLAYS[0] ?? "", image)).toMatchObject({
+  expect(deploy("moon", OVERLAYS[0] ?? "", imageOf("moon"))).toMatchObject({
     status: 64,
     stderr: expect.stringContaining("no service moon"),
   });

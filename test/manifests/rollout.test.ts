@@ -7,7 +7,7 @@ import { build, isMissing, OVERLAYS, parse } from "./tools.ts";
 
 // deploy.sh with a kubectl that reaches no cluster: what it asks for, and in which order.
 
-const image = `ghcr.io/owner/name@sha256:${"ab".repeat(32)}`;
+const image = `ghcr.io/owner/${FIRST}@sha256:${"ab".repeat(32)}`;
 
 /** Builds as the real one does, and keeps what would be applied. */
 const kubectl = (broken = "nothing") => `

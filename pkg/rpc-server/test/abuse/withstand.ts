@@ -35,7 +35,7 @@ export function withstand(group: string, rows: readonly Abuse[]): void {
   const knownFailing = readKnownFailing(group);
   for (const row of rows) {
     const reason = knownFailing.get(row.name);
-    const withstands = async () => expect(await playOnQuietMachine(row)).toEqual([]);
+    const withstands = async () => expect(await playUpToTwice(row)).toEqual([]);
     if (reason === undefined) test(row.name, withstands);
     else test.fails(`${row.name} (known to fail: ${reason})`, withstands);
   }
@@ -48,7 +48,7 @@ export function withstand(group: string, rows: readonly Abuse[]): void {
 const OF_BUSY_MACHINE = /^another client's call took|not done within|^memory grew/;
 
 /** A row that only took too long, or too much before garbage was collected, is played once more: what the server does, it does again. */
-async function playOnQuietMachine(row: Abuse): Promise<string[]> {
+async function playUpToTwice(row: Abuse): Promise<string[]> {
   const problems = await play(row);
   if (problems.length === 0 || !problems.every((problem) => OF_BUSY_MACHINE.test(problem))) return problems;
   process.stderr.write(`${row.name}: ${problems.join("; ")}: once more\n`);
