@@ -23,7 +23,7 @@ run: $(INSTALLED) ## Start SERVICE on an embedded PostgreSQL (or on DATABASE_URL
 	@exec node scripts/run.ts $(SERVICE)
 
 .PHONY: dev
-dev: $(INSTALLED) ## The same, restarted in about a second when a source or a .proto file changes
+dev: $(INSTALLED) ## The same, restarted when a source changes (a second) or a .proto file (three)
 	@exec node scripts/run.ts $(SERVICE) --watch
 
 .PHONY: proto
