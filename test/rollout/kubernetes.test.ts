@@ -17,7 +17,7 @@ import {
 import { MOST_IN_FLIGHT } from "./load/load-plan.ts";
 import { failuresOf, LoadTally } from "./load/load-tally.ts";
 import { type Load, startLoad } from "./load/start-load.ts";
-import { ROOT } from "./releases.ts";
+import { GRPC_GO_LOAD, ROOT } from "./releases.ts";
 
 const obstacle = await findClusterObstacle();
 if (obstacle && process.env.K8S_E2E === "required") throw new Error(obstacle);
@@ -207,9 +207,8 @@ async function startLoadInCluster(): Promise<Load> {
     run: `run${loads}`,
     callsPerSecond: 400,
     grpcJsTarget: `dns:${SERVICE}:8080`,
-    ghzAddress: `${SERVICE}:8080`,
     http1Url: `http://${SERVICE}`,
-    ghz: { program: "/load/ghz", descriptors: "/load/users.binpb" },
+    grpcGo: { program: `/load/${GRPC_GO_LOAD}`, target: `dns:///${SERVICE}:8080`, descriptors: "/load/users.binpb" },
   });
   onTestFinished(() => load.kill());
   return load;

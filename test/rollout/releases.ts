@@ -25,7 +25,10 @@ export async function bundleReleases(folder: string): Promise<readonly [string, 
   return [join(first, "main.mjs"), join(second, "main.mjs")];
 }
 
-/** Writes what ghz must know of the API: a FileDescriptorSet. */
+/** The program of load/grpc-go, as `make tools` builds it. */
+export const GRPC_GO_LOAD = "grpc-go-load";
+
+/** Writes what grpc-go-load must know of the API: a FileDescriptorSet. */
 export async function writeDescriptors(file: string): Promise<void> {
   await run("buf", ["build", "--path", "api/proto/user", "--output", file], { cwd: ROOT });
 }

@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { onTestFinished } from "vitest";
-import type { LoadPlan } from "../load/load-plan.ts";
 import { type Load, startLoad } from "../load/start-load.ts";
+import { GRPC_GO_LOAD } from "../releases.ts";
 import { createFleet, type Fleet, type Release } from "./fleet.ts";
 import { type Haproxy, type Slot, startHaproxy } from "./haproxy.ts";
 
@@ -13,7 +13,8 @@ const DRAIN_DELAY_MS = 1_000;
 export interface StageOptions {
   readonly release: Release;
   readonly databaseUrl: string;
-  readonly ghz: LoadPlan["ghz"];
+  /** A file with the service's descriptors (FileDescriptorSet). */
+  readonly descriptors: string;
   /** The default is long enough for the proxy to notice. */
   readonly drainDelayMs?: number;
   /** See HaproxyOptions; the default is false. */
@@ -62,9 +63,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
         run: `run${loads}`,
         callsPerSecond: 500,
         grpcJsTarget: `127.0.0.1:${grpcPort}`,
-        ghzAddress: `127.0.0.1:${grpcPort}`,
         http1Url: `http://127.0.0.1:${http1Port}`,
-        ghz: options.ghz,
+        grpcGo: { program: GRPC_GO_LOAD, target: `127.0.0.1:${grpcPort}`, descriptors: options.descriptors },
       });
       onTestFinished(() => load.kill());
       return load;

@@ -3,7 +3,7 @@ import { cp, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
-import { ADDED_MIGRATION, MIGRATIONS, ROOT, writeDescriptors } from "../releases.ts";
+import { ADDED_MIGRATION, GRPC_GO_LOAD, MIGRATIONS, ROOT, writeDescriptors } from "../releases.ts";
 
 const run = promisify(execFile);
 
@@ -31,7 +31,7 @@ export async function provideImages(folder: string): Promise<void> {
   await buildImage(IMAGES.load, join(folder, "load"), LOAD_DOCKERFILE, async (context) => {
     await bundleLoad(join(context, "main.mjs"));
     await writeDescriptors(join(context, "users.binpb"));
-    await cp((await run("which", ["ghz"])).stdout.trim(), join(context, "ghz"));
+    await cp((await run("which", [GRPC_GO_LOAD])).stdout.trim(), join(context, GRPC_GO_LOAD));
   });
   const isLocal = await run("docker", ["image", "inspect", DATABASE_IMAGE]).then(
     () => true,

@@ -6,12 +6,10 @@ export interface LoadPlan {
   readonly callsPerSecond: number;
   /** What grpc-js dials, with round_robin: any target that it knows, as in dns:name:port. */
   readonly grpcJsTarget: string;
-  /** What ghz dials, host:port. */
-  readonly ghzAddress: string;
   /** The base of HTTP/1.1 requests, http://host:port. */
   readonly http1Url: string;
-  /** The program, and the service's descriptors for it (FileDescriptorSet). */
-  readonly ghz: { readonly program: string; readonly descriptors: string };
+  /** The program, what it dials, and a file with the service's descriptors for it (FileDescriptorSet). */
+  readonly grpcGo: { readonly program: string; readonly target: string; readonly descriptors: string };
 }
 
 /** A call that was not answered with OK. */
@@ -38,7 +36,7 @@ export interface LoadReport {
   readonly watched: readonly string[];
 }
 
-/** A line that the load program writes: how many calls were answered so far, but for ghz's; at the end, the report. */
+/** A line that the load program writes: how many calls were answered so far; at the end, the report. */
 export type LoadLine =
   | { readonly answered: number; readonly watched: readonly string[] }
   | { readonly report: LoadReport };
@@ -54,6 +52,6 @@ export interface LoadClient {
 /** How long a call may take, in ms: far longer than any should. */
 export const CALL_TIMEOUT_MS = 10_000;
 
-/** Of each client of ours, and of ghz's two runs together. A worker has one call under way at a time. */
+/** Of each client. A worker has one call under way at a time. */
 export const WORKERS = 8;
 export const MOST_IN_FLIGHT = 3 * WORKERS;

@@ -1,7 +1,7 @@
 // Calls the user service with three kinds of client until its standard input ends: `node main.ts PLAN`, a LoadPlan as JSON.
 // Writes LoadLines.
 import { once } from "node:events";
-import { startGhz } from "./ghz-client.ts";
+import { startGrpcGoCalls } from "./grpc-go-calls.ts";
 import { createGrpcJsCalls } from "./grpc-js-calls.ts";
 import { startHealthWatch } from "./health-watch.ts";
 import { createHttp1Calls } from "./http1-calls.ts";
@@ -15,16 +15,12 @@ function tell(line: LoadLine, onWritten?: () => void): void {
 }
 
 const plan: LoadPlan = JSON.parse(process.argv[2] ?? "");
-const first = createHttp1Calls(plan.http1Url);
-const userId = await first.createUser(`first.${plan.run}@example.com`);
-first.close();
-
 const pace = { callsPerSecond: plan.callsPerSecond, workers: WORKERS };
 const watch = startHealthWatch(plan.grpcJsTarget);
 const clients = [
   startPacedCalls("grpc-js", plan.run, createGrpcJsCalls(plan.grpcJsTarget), pace),
   startPacedCalls("http1", plan.run, createHttp1Calls(plan.http1Url), pace),
-  startGhz(plan, userId),
+  startGrpcGoCalls(plan),
 ];
 const answered = () => clients.reduce((sum, client) => sum + client.answered, 0);
 const telling = setInterval(() => tell({ answered: answered(), watched: watch.events }), TELL_EVERY_MS);
@@ -33,7 +29,6 @@ process.stdin.resume();
 await once(process.stdin, "end");
 clearInterval(telling);
 const reports: ClientReport[] = await Promise.all(clients.map((client) => client.stop()));
-const setup = { client: "set-up", made: 1, answered: 1, created: 1, createsFailed: 0, failures: [] };
 watch.stop();
 // A report may be larger than a pipe takes at once, so its end is awaited.
-tell({ report: { clients: [...reports, setup], watched: watch.events } }, () => process.exit(0));
+tell({ report: { clients: reports, watched: watch.events } }, () => process.exit(0));

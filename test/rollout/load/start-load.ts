@@ -7,7 +7,7 @@ import type { LoadLine, LoadPlan, LoadReport } from "./load-plan.ts";
 
 /** The load program at work. */
 export interface Load {
-  /** Resolves when this many more calls are answered, ghz's apart. Rejects when that takes far too long. */
+  /** Resolves when this many more calls are answered. Rejects when that takes far too long. */
   answers(count: number): Promise<void>;
   /** Ends it. Resolves to what became of all calls. */
   stop(): Promise<LoadReport>;
