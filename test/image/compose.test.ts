@@ -33,10 +33,13 @@ describe.skipIf(inject("dockerObstacle"))("make up", () => {
     expect(await docker("exec", database, ...query)).toBe("ada@example.com");
   });
 
-  test("shows the admin port to this machine alone", async () => {
+  test("shows its ports to this machine alone; the calls' one to others when asked to", async () => {
     expect((await fetch(`http://127.0.0.1:${env.ADMIN_PORT}/readyz`)).status).toBe(200);
     const service = await docker("ps", "--quiet", "--filter", `name=${project}.user-service`);
     expect(await docker("port", service, "9090")).toBe(`127.0.0.1:${env.ADMIN_PORT}`);
+    expect(await docker("port", service, "8080")).toBe(`127.0.0.1:${env.PORT}`);
+    const config = await run("scripts/compose.sh", ["config"], { ...env, ADDRESS: "0.0.0.0" });
+    expect(config.stdout).toContain("0.0.0.0");
   });
 
   test("starts no Prometheus unless asked to, which would scrape that port", async () => {
