@@ -1,11 +1,10 @@
-import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 import { runOn } from "../../scripts/postgres/scratch-database.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
-import { COMPILE_CACHE } from "./service-process.ts";
+import { MAIN, spawnService } from "./service-process.ts";
 
 // Secrets and personal data go in wherever something can go in; nothing that the process writes may have them.
 
@@ -71,18 +70,7 @@ function urlOver(port: number, password = PASSWORD): string {
 
 /** The service, and everything that it writes. */
 function startService(env: NodeJS.ProcessEnv) {
-  const child = spawn(process.execPath, ["cmd/user-service/main.ts", "serve"], {
-    env: {
-      PATH: process.env.PATH,
-      ...COMPILE_CACHE,
-      APP_ENV: "test",
-      PORT: "0",
-      ADMIN_PORT: "0",
-      LOG_LEVEL: "debug",
-      ...env,
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawnService([MAIN, "serve"], { LOG_LEVEL: "debug", ...env });
   onTestFinished(() => void child.kill("SIGKILL"));
   let output = "";
   for (const stream of [child.stdout, child.stderr])

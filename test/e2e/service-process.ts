@@ -3,10 +3,21 @@ import { once } from "node:events";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 
-const MAIN = "cmd/user-service/main.ts";
+export const MAIN = "cmd/user-service/main.ts";
 
-/** Where Node keeps what it has compiled: the service is started a hundred times. */
-export const COMPILE_CACHE = { NODE_COMPILE_CACHE: resolve(".cache/node") };
+/** Free ports, and nothing of this process' environment but what every start needs. Tests start the service a hundred times. */
+const ENVIRONMENT = {
+  PATH: process.env.PATH,
+  NODE_COMPILE_CACHE: resolve(".cache/node"),
+  APP_ENV: "test",
+  PORT: "0",
+  ADMIN_PORT: "0",
+};
+
+/** A process of the service, with pipes for what it writes. */
+export function spawnService(args: readonly [program: string, command: string], env: NodeJS.ProcessEnv) {
+  return spawn(process.execPath, args, { env: { ...ENVIRONMENT, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+}
 
 export type LogLine = { readonly message: string; readonly level: string } & Readonly<Record<string, unknown>>;
 
@@ -41,18 +52,7 @@ export interface RunOptions {
 
 /** Runs a command of the service, on free ports unless `env` says otherwise. */
 export function runService(env: NodeJS.ProcessEnv, { program = MAIN, command = "serve" }: RunOptions = {}): Run {
-  const child = spawn(process.execPath, [program, command], {
-    env: {
-      PATH: process.env.PATH,
-      ...COMPILE_CACHE,
-      APP_ENV: "test",
-      PORT: "0",
-      ADMIN_PORT: "0",
-      USER_SERVICE_HOST: "127.0.0.1",
-      ...env,
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawnService([program, command], { USER_SERVICE_HOST: "127.0.0.1", ...env });
   const log: LogLine[] = [];
   let stderr = "";
   const lines = createInterface(child.stdout);
