@@ -88,7 +88,7 @@ export function createApp(config: UserServiceConfig, overrides: AppOverrides = {
     interceptors: [
       createRequestIdInterceptor({ returnId: config.requestIdReturned }),
       createErrorsInterceptor({ domain: SERVICE, logger }),
-      createValidationInterceptor(),
+      createValidationInterceptor({ services: [UserService] }),
     ],
     observers: [
       createAccessLog(logger, { sampling: config.accessLogSampling }),

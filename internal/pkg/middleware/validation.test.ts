@@ -91,7 +91,10 @@ const refuseBad = {
 async function startStreams() {
   const { logger } = captureLog();
   return startEchoServer({
-    interceptors: [createErrorsInterceptor({ domain: "echo", logger }), createValidationInterceptor(refuseBad)],
+    interceptors: [
+      createErrorsInterceptor({ domain: "echo", logger }),
+      createValidationInterceptor({ validator: refuseBad }),
+    ],
   });
 }
 
@@ -131,11 +134,38 @@ test("a rule that cannot be evaluated is the service's fault: INTERNAL, logged, 
   const validate = () => ({ kind: "error", error });
   const broken = { validate } as unknown as ReturnType<typeof createValidator>;
   const { client } = await startEchoServer({
-    interceptors: [createErrorsInterceptor({ domain: "echo", logger }), createValidationInterceptor(broken)],
+    interceptors: [
+      createErrorsInterceptor({ domain: "echo", logger }),
+      createValidationInterceptor({ validator: broken }),
+    ],
   });
   await expect(client().echo({})).rejects.toMatchObject({ code: Code.Internal, rawMessage: "internal error" });
   expect(lines).toMatchObject([{ message: "unknown error" }]);
   expect(lines[0]?.error).toContain("no such overload");
+});
+
+describe("the rules of the services that are named", () => {
+  test("are compiled before the first call", () => {
+    const asked: string[] = [];
+    const validator = createValidator();
+    const watched: typeof validator = {
+      ...validator,
+      validate: (schema, message) => {
+        asked.push(schema.typeName);
+        return validator.validate(schema, message);
+      },
+    };
+    createValidationInterceptor({ services: [UserService], validator: watched });
+    expect(asked).toEqual(UserService.methods.map(({ input }) => input.typeName));
+  });
+
+  test("are refused when one cannot be evaluated, with the name of its message", () => {
+    const error = new RuntimeError("undeclared reference to 'thiss'");
+    const validator = { validate: () => ({ kind: "error", error }) } as unknown as ReturnType<typeof createValidator>;
+    expect(() => createValidationInterceptor({ services: [UserService], validator })).toThrow(
+      "a rule of user.v1.CreateUserRequest cannot be evaluated: undeclared reference to 'thiss'",
+    );
+  });
 });
 
 test("a refusal is an InvalidArgument for the interceptors around it", async () => {
@@ -150,7 +180,7 @@ test("a refusal is an InvalidArgument for the interceptors around it", async () 
           throw error;
         }
       },
-      createValidationInterceptor(refuseBad),
+      createValidationInterceptor({ validator: refuseBad }),
     ],
   });
   await expect(client().echo({ text: "bad" })).rejects.toMatchObject({ code: Code.Internal });

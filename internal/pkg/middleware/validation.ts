@@ -1,11 +1,24 @@
-import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { create, type DescMessage, type DescService, type Message } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import { createValidator, type Validator, type Violation } from "@bufbuild/protovalidate";
 import type { Interceptor } from "@connectrpc/connect";
 import { type FieldViolation, InvalidArgument } from "#internal/pkg/errors/errors.ts";
 
-/** Refuses every request message that breaks the rules in its proto (protovalidate), naming all violated fields. */
-export function createValidationInterceptor(validator: Validator = createValidator()): Interceptor {
+export interface ValidationOptions {
+  /** Whose rules are compiled at once, in some 80 ms: else their first calls wait for that. Default: none. */
+  readonly services?: readonly DescService[];
+  /** Default: protovalidate's. */
+  readonly validator?: Validator;
+}
+
+/**
+ * Refuses every request message that breaks the rules in its proto (protovalidate), naming all violated fields.
+ *
+ * @throws Error naming the message of `services` that has a rule which cannot be evaluated, though any client may send it empty.
+ */
+export function createValidationInterceptor(options: ValidationOptions = {}): Interceptor {
+  const { services = [], validator = createValidator() } = options;
+  for (const { methods } of services) for (const { input } of methods) compileRules(validator, input);
   return (next) => (request) => {
     if (!request.stream) {
       assertValid(validator, request.method.input, request.message);
@@ -13,6 +26,13 @@ export function createValidationInterceptor(validator: Validator = createValidat
     }
     return next({ ...request, message: validated(validator, request.method.input, request.message) });
   };
+}
+
+/** protovalidate compiles rules when they are first asked for; some faults, as a misspelt name, show in an evaluation only. */
+function compileRules(validator: Validator, schema: DescMessage): void {
+  const { error, kind } = validator.validate(schema, create(schema));
+  if (kind !== "error") return;
+  throw new Error(`a rule of ${schema.typeName} cannot be evaluated: ${error.message}`, { cause: error });
 }
 
 async function* validated<T extends Message>(validator: Validator, schema: DescMessage, messages: AsyncIterable<T>) {
