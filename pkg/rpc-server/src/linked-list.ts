@@ -13,6 +13,11 @@ export class LinkedList<T extends Linked> implements Iterable<T> {
     return this.#size;
   }
 
+  /** The one that was added last. */
+  get first(): T | undefined {
+    return this.#first as T | undefined;
+  }
+
   /** Puts an item that is in no list before all others. */
   add(item: T): void {
     item.next = this.#first;

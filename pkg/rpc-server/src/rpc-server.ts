@@ -8,10 +8,10 @@ import { joinObservers } from "./call/observer.ts";
 import { RunningCalls } from "./call/running-calls.ts";
 import { ByteBudget } from "./connection/byte-budget.ts";
 import { formatPeer } from "./connection/connection.ts";
-import { createConnections } from "./connection/connections.ts";
+import { createConnections, GRACE_MS } from "./connection/connections.ts";
 import { createHttp1Engine } from "./connection/http1-engine.ts";
 import { createHttp2Engine } from "./connection/http2-engine.ts";
-import { LiveCount, startBudget } from "./live-count.ts";
+import { startBudget } from "./live-count.ts";
 import { compileRoutes } from "./method/router.ts";
 import { type RpcServerOptions, type Settings, withDefaults } from "./options.ts";
 import { createCorsPolicy } from "./request/cors.ts";
@@ -41,8 +41,8 @@ export interface RpcServer {
   announceDrain(): void;
 
   /**
-   * Ends without losing calls: listens no more, tells clients to go elsewhere, and lets the calls in flight finish. What
-   * runs after `timeoutMs` is aborted: its signal fires, and its client gets UNAVAILABLE. Resolves when every
+   * Ends without losing calls: listens no more, tells clients to go elsewhere, lets the calls in flight finish and their
+   * answers arrive. What runs after `timeoutMs` is aborted: its signal fires, and its client gets UNAVAILABLE. Resolves when every
    * connection is closed, at most half a second after `timeoutMs`, with the number of calls that were aborted. Later calls
    * get the first one's result.
    */
@@ -51,9 +51,6 @@ export interface RpcServer {
   /** Cuts every connection at once; the signals of running calls fire. Resolves when all is closed. May be repeated. */
   close(): Promise<void>;
 }
-
-/** For aborted calls to write their answers, and for connections to close by themselves. */
-const GRACE_MS = 500;
 
 /** Times are checked this often, or four times within the shortest of them. */
 const CHECK_INTERVAL_MS = 1_000;
@@ -72,8 +69,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   const settings = guardOnError(withDefaults(options));
   const { maxBufferBytes, maxConnectionBufferBytes } = settings;
   const budget = new ByteBudget(maxBufferBytes);
-  const exchanges = new LiveCount();
-  const state = { exchanges, budget, maxConnectionBufferBytes, nowMs: performance.now() };
+  const state = { budget, maxConnectionBufferBytes, nowMs: performance.now(), isDraining: false };
   const [extension] = settings.protocols;
   const describeError: CallHost["describeError"] = extension?.describeError.bind(extension) ?? describeInText;
   const host: CallHost = {
@@ -146,10 +142,9 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   async function drainOnce(timeoutMs: number): Promise<{ abortedCalls: number }> {
     const left = startBudget(timeoutMs);
     listener.close();
+    state.isDraining = true;
     await connections.drain(timeoutMs);
-    if (!(await exchanges.none(left()))) {
-      abortCalls();
-    }
+    if (!(await connections.settled(left()))) abortCalls();
     await connections.allClosed(GRACE_MS);
     await close();
     return { abortedCalls };

@@ -134,14 +134,27 @@ describe("HTTP/1.1 connections", () => {
     await expect(drained).resolves.toEqual({ abortedCalls: 0 });
   });
 
-  test("that pipelined a request behind the last answer lose it without harm to the server", async () => {
+  test("that pipelined requests get all answers, and are told to close with the last", async () => {
     const watch = watchCalls();
     const { server, port, errors } = await startEchoServer({ interceptors: [watch.interceptor] });
-    const answers = exchange(port, slowGet("first", 100) + slowGet("pipelined", 0));
-    await watch.begun(1);
+    const answers = exchange(port, slowGet("first", 100) + slowGet("second", 50) + slowGet("third", 100));
+    await watch.begun(3);
     await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
-    await expect(answers).resolves.toMatch(/"first"/);
+    await expect(answers).resolves.toMatch(/"first".*"second".*connection: close.*"third"/is);
+    expect((await answers).match(/connection: close/gi)).toHaveLength(1);
     expect(errors).toEqual([]);
+  });
+
+  test("that pipeline a request behind the answer that says close do not have it executed", async () => {
+    const watch = watchCalls();
+    const { server, port } = await startEchoServer({ interceptors: [watch.interceptor] });
+    server.announceDrain();
+    const socket = await openSocket(port);
+    socket.write(streamRequest(4, 50));
+    await readUntil(socket, /connection: close/i);
+    socket.write(slowGet("second", 0));
+    await expect(readToEnd(socket)).resolves.toMatch(/"index":3.*\r\n0\r\n\r\n$/s);
+    expect(watch.signals).toHaveLength(1);
   });
 
   test("that are kept alive and busy lose no call when the server drains, announced or not", async () => {

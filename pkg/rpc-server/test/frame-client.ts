@@ -1,4 +1,4 @@
-import { openSocket } from "./raw-http.ts";
+import { openSocket, type SocketOptions } from "./raw-http.ts";
 
 /** One HTTP/2 frame. Source: RFC 9113, 4.1. */
 export interface Frame {
@@ -8,7 +8,15 @@ export interface Frame {
   readonly payload: Buffer;
 }
 
-export const FrameType = { data: 0, headers: 1, rstStream: 3, settings: 4, ping: 6, goaway: 7 } as const;
+export const FrameType = {
+  data: 0,
+  headers: 1,
+  rstStream: 3,
+  settings: 4,
+  ping: 6,
+  goaway: 7,
+  windowUpdate: 8,
+} as const;
 export const FrameFlag = { ack: 1, endStream: 1, endHeaders: 4 } as const;
 
 export interface FrameClient {
@@ -22,8 +30,8 @@ export interface FrameClient {
 }
 
 /** An HTTP/2 client that does nothing by itself: it acknowledges no settings, no ping, and obeys no GOAWAY. */
-export async function openFrames(port: number): Promise<FrameClient> {
-  const socket = await openSocket(port);
+export async function openFrames(port: number, options?: SocketOptions): Promise<FrameClient> {
+  const socket = await openSocket(port, options);
   const frames = readFrames(socket);
   const send = (frame: Partial<Frame>) => socket.write(encodeFrame(frame));
   socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");

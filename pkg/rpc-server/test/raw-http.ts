@@ -4,9 +4,14 @@ import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 
+export interface SocketOptions {
+  /** Keeps its side open when the server ends the other one. Default: false. */
+  readonly allowHalfOpen?: boolean;
+}
+
 /** Opens a TCP connection; it is cut when the test ends. Its errors are ignored: being cut is what tests are about. */
-export async function openSocket(port: number): Promise<Socket> {
-  const socket = connect({ port, host: "127.0.0.1" });
+export async function openSocket(port: number, options: SocketOptions = {}): Promise<Socket> {
+  const socket = connect({ port, host: "127.0.0.1", ...options });
   onTestFinished(() => void socket.destroy());
   socket.on("error", () => {});
   await once(socket, "connect");

@@ -15,8 +15,8 @@ import type {
 /** Larger answers are written in slices, each when the one before is out: so it shows whether the client reads. */
 export const SLICE_BYTES = 64 * 1024;
 
-/** For a client whose body was too late to read the answer that says so. */
-const LINGER_WHEN_LATE_MS = 1_000;
+/** For a client to read its answer, when its body was too late, or the server is to end: nobody waits for the rest of the body. */
+const SHORT_LINGER_MS = 1_000;
 
 /** A body's rate counts from then on. */
 const RATE_GRACE_MS = 5_000;
@@ -97,7 +97,7 @@ export abstract class BaseExchange implements Exchange, TimedExchange {
       this.connection.onStall?.();
       this.cut();
     } else if (this.#discardingSinceMs > 0 && !this.#hasEnded) {
-      const lingerMs = this.#wasLate ? LINGER_WHEN_LATE_MS : limits.bodyTimeoutMs;
+      const lingerMs = this.#wasLate || this.connection.isDraining ? SHORT_LINGER_MS : limits.bodyTimeoutMs;
       if (nowMs - this.#discardingSinceMs > lingerMs) this.cut();
     } else if (this.#isTimely && this.#sink !== undefined) this.#checkBody(this.#sink, nowMs, limits);
   }

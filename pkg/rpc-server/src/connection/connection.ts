@@ -1,6 +1,5 @@
 import type { Socket } from "node:net";
 import { type Linked, LinkedList } from "../linked-list.ts";
-import type { LiveCount } from "../live-count.ts";
 import type { ConnectionInfo } from "../request/connection-info.ts";
 import { ByteBudget } from "./byte-budget.ts";
 
@@ -19,13 +18,13 @@ export interface TimedExchange extends Linked {
 
 /** What all connections of a server share. */
 export interface ServerState {
-  /** How many exchanges are open. */
-  readonly exchanges: LiveCount;
   /** Of the process. */
   readonly budget: ByteBudget;
   readonly maxConnectionBufferBytes: number;
   /** The last look at the clock, in milliseconds of `performance.now()`: good enough for what takes seconds. */
   nowMs: number;
+  /** Whether clients have been told to go elsewhere. */
+  isDraining: boolean;
 }
 
 /** What the exchanges of one connection share. */
@@ -35,12 +34,15 @@ export class Connection<E extends TimedExchange = TimedExchange> {
   readonly budget: ByteBudget;
   /** Told when the last open exchange is closed. */
   onIdle: (() => void) | undefined;
+  /** HTTP/1.1: whether an answer has said that it is the last. */
+  isClosing = false;
   /** Told when an answer does not move. */
   onStall: (() => void) | undefined;
   /** Those that are open. */
   readonly exchanges = new LinkedList<E>();
   readonly #server: ServerState;
   #idleSinceMs: number;
+  #hasServed = false;
 
   constructor(socket: Socket, httpVersion: string, server: ServerState) {
     this.info = { httpVersion, peer: peerOf(socket) };
@@ -58,6 +60,11 @@ export class Connection<E extends TimedExchange = TimedExchange> {
     return this.isIdle ? nowMs - this.#idleSinceMs : 0;
   }
 
+  /** Whether the last answer, which the kernel has, may still be on its way: it may take `sendTimeoutMs`. */
+  mayBeSending(nowMs: number, sendTimeoutMs: number): boolean {
+    return this.isIdle && this.#hasServed && this.idleMs(nowMs) < sendTimeoutMs;
+  }
+
   /** Ends the exchanges that take longer than they may. `nowMs` as of `performance.now()`. */
   checkTimes(nowMs: number, limits: ExchangeLimits): void {
     for (const exchange of this.exchanges) exchange.checkTimes(nowMs, limits);
@@ -67,15 +74,18 @@ export class Connection<E extends TimedExchange = TimedExchange> {
     return this.#server.nowMs;
   }
 
+  get isDraining(): boolean {
+    return this.#server.isDraining;
+  }
+
   opened(exchange: E): void {
     this.exchanges.add(exchange);
-    this.#server.exchanges.begun();
   }
 
   closed(exchange: E): void {
     if (!this.exchanges.remove(exchange)) return;
-    this.#server.exchanges.ended();
     if (!this.isIdle) return;
+    this.#hasServed = true;
     this.#idleSinceMs = this.#server.nowMs;
     this.onIdle?.();
   }

@@ -17,6 +17,8 @@ export interface HttpEngine {
    * come, while some may still be running; a client that does not listen is given up after `timeoutMs`.
    */
   drain(timeoutMs: number): Promise<void>;
+  /** Whether calls run, or answers may still be on their way to their clients. `nowMs` as of `performance.now()`. */
+  isBusy(nowMs: number): boolean;
   /** Called every now and then: ends what takes longer than it may. `nowMs` as of `performance.now()`. */
   checkTimes(nowMs: number): void;
   /** Lets go of timers. The sockets stay with whoever accepted them. */

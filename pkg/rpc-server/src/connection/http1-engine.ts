@@ -51,8 +51,10 @@ export function createHttp1Engine(
       response.writeHead(505, { connection: "close" }).end();
       return;
     }
+    // Pipelined behind the last answer: not executed, since it could not be answered.
+    if (connection.isClosing) return;
     const exchange = new Http1Exchange(connection, request, response);
-    if (isLeaving) exchange.sayClose();
+    if (isLeaving) exchange.leave();
     onExchange(exchange);
   }
 
@@ -87,7 +89,7 @@ export function createHttp1Engine(
 
   function announceDrain(): void {
     isLeaving = true;
-    for (const connection of connections.values()) for (const exchange of connection.exchanges) exchange.sayClose();
+    for (const connection of connections.values()) for (const exchange of connection.exchanges) exchange.leave();
   }
 
   return {
@@ -107,6 +109,8 @@ export function createHttp1Engine(
       isDraining = true;
       for (const [socket, connection] of connections) if (connection.isIdle) socket.destroySoon();
     },
+    // What is closed after its answer gets it nevertheless: its client sends nothing that the kernel would answer by a reset.
+    isBusy: () => connections.values().some((connection) => !connection.isIdle),
     checkTimes(nowMs) {
       for (const connection of connections.values()) connection.checkTimes(nowMs, limits);
     },

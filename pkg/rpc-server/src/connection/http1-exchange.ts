@@ -24,6 +24,7 @@ export class Http1Exchange extends BaseExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #announcesBody: boolean;
+  #isLeaving = false;
 
   constructor(connection: Connection, request: IncomingMessage, response: ServerResponse) {
     super(connection);
@@ -73,7 +74,7 @@ export class Http1Exchange extends BaseExchange {
     const response = this.#response;
     if (!this.#canRespond()) return;
     this.hold(body.length);
-    if (this.wasLate) this.sayClose();
+    if (this.wasLate) this.#sayClose();
     // Source: RFC 9110, 8.6: none for 204, and for 304 not that of an empty body.
     if (head[1] !== "204" && head[1] !== "304" && !head.includes("content-length"))
       head.push("content-length", String(body.length));
@@ -105,6 +106,7 @@ export class Http1Exchange extends BaseExchange {
     for (let i = 0; i < this.commonHeaders.length; i += 2) {
       this.#response.appendHeader(this.commonHeaders[i] as string, this.commonHeaders[i + 1] as string);
     }
+    if (this.#isLeaving && this.#isLast) this.#sayClose();
     // Without a listener nothing is emitted; a fallback that has one for a while must not be what ends the process.
     this.#request.on("error", ignoreError);
     return { request: this.#request, response: this.#response };
@@ -113,9 +115,19 @@ export class Http1Exchange extends BaseExchange {
   /** Node has said it by itself. */
   sayContinue(): void {}
 
+  /** Asks the client to leave, with this answer if it is the connection's last so far: requests may be pipelined behind it. */
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
   /** Ends the connection with this answer. Source: RFC 9112, 9.6. When the headers are out already, the engine ends it. */
-  sayClose(): void {
-    if (!this.#response.headersSent) this.#response.setHeader("connection", "close");
+  #sayClose(): void {
+    this.#response.setHeader("connection", "close");
+    this.connection.isClosing = true;
+  }
+
+  get #isLast(): boolean {
+    return this.connection.exchanges.first === this;
   }
 
   /**
@@ -143,6 +155,7 @@ export class Http1Exchange extends BaseExchange {
     const status = Number(head[1]);
     const headers = head.slice(2);
     if (this.commonHeaders.length > 0) headers.push(...this.commonHeaders);
+    if (this.#isLeaving && this.#isLast) this.#sayClose();
     // What was set before (connection: close) is merged by name.
     this.#response.writeHead(status, headers);
   }

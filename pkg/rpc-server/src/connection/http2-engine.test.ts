@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { LiveCount } from "../live-count.ts";
 import { withDefaults } from "../options.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { createHttp2Engine } from "./http2-engine.ts";
@@ -11,10 +10,10 @@ const SETTINGS = 4;
 test("a session that drains the moment it is made still sends its SETTINGS first", async () => {
   const settings = withDefaults({ routes: () => {} });
   const state = {
-    exchanges: new LiveCount(),
     budget: new ByteBudget(1),
     maxConnectionBufferBytes: 1,
     nowMs: 0,
+    isDraining: false,
   };
   const engine = createHttp2Engine(settings, state, () => {});
   const listener = createServer((socket) => {

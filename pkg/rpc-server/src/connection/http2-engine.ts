@@ -83,9 +83,11 @@ export function createHttp2Engine(
   function checkSession(session: Session, nowMs: number): void {
     const { connection, http2, socket, leavingSinceMs } = session;
     connection.checkTimes(nowMs, limits);
-    if (leavingSinceMs !== undefined) {
-      // Node keeps a session whose client is in the middle of a frame.
-      if (connection.isIdle && nowMs - leavingSinceMs > LEAVE_WITHIN_MS) socket.destroy();
+    if (leavingSinceMs !== undefined && connection.isIdle) {
+      // Node keeps a session whose client is in the middle of a frame. Calls may have begun before the client heard of it.
+      const isQuiet =
+        !connection.mayBeSending(nowMs, limits.sendTimeoutMs) || connection.idleMs(nowMs) > nowMs - leavingSinceMs;
+      if (isQuiet && nowMs - leavingSinceMs > LEAVE_WITHIN_MS) socket.destroy();
     } else if (connection.idleMs(nowMs) > limits.idleTimeoutMs) {
       session.leavingSinceMs = nowMs;
       void goAway(http2, socket, Math.min(GOAWAY_PING_TIMEOUT_MS, limits.pingTimeoutMs));
@@ -130,6 +132,10 @@ export function createHttp2Engine(
       drainMs = pingTimeoutMs;
       await Promise.all(Array.from(sessions, ({ http2, socket }) => goAway(http2, socket, pingTimeoutMs)));
     },
+    isBusy: (nowMs) =>
+      sessions
+        .values()
+        .some(({ connection }) => !connection.isIdle || connection.mayBeSending(nowMs, limits.sendTimeoutMs)),
     checkTimes(nowMs) {
       for (const session of sessions) checkSession(session, nowMs);
     },
@@ -140,7 +146,8 @@ export function createHttp2Engine(
 }
 
 function ping(session: Session, nowMs: number): void {
-  if (session.http2.closed || session.http2.destroyed) return;
+  // A session that is closed still has the streams that run.
+  if (session.http2.destroyed) return;
   session.pingedMs = nowMs;
   session.isPinging = true;
   session.http2.ping(() => {

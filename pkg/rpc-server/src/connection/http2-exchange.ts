@@ -4,7 +4,7 @@ import { BaseExchange, SLICE_BYTES } from "./base-exchange.ts";
 import type { Connection } from "./connection.ts";
 import type { AnswerBody, AnswerHead, AnswerTrailers, NodeRequest, NodeResponse } from "./exchange.ts";
 
-const { NGHTTP2_CANCEL } = constants;
+const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants;
 
 /** Where a stream keeps its exchange: listeners that all streams share cost nothing per call. */
 const EXCHANGE = Symbol("exchange");
@@ -99,7 +99,9 @@ export class Http2Exchange extends BaseExchange {
   }
 
   cut(): void {
-    if (!this.#stream.destroyed) this.#stream.close(NGHTTP2_CANCEL);
+    const stream = this.#stream;
+    // After the whole answer it is a request to send no more. Source: RFC 9113, 8.1.
+    if (!stream.destroyed) stream.close(stream.writableFinished ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
   }
 
   toNode(): { request: NodeRequest; response: NodeResponse } {

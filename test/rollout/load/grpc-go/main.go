@@ -3,8 +3,8 @@
 //	grpc-go-load PLAN
 //
 // where PLAN is a plan as JSON. It writes a line of JSON now and then, {"answered":n}, and {"report":{…}} at the end; see
-// load-plan.ts. A load generator such as ghz counts attempts, by a stats.Handler: one that never left the client, since the
-// server was about to go, is a failure there, though grpc-go has sent the call elsewhere and the application got its answer.
+// load-plan.ts. A load generator such as ghz counts attempts, by a stats.Handler: one that met a GOAWAY is a failure there,
+// though grpc-go has made the call elsewhere and the application got its answer.
 package main
 
 import (
@@ -94,7 +94,8 @@ func run() error {
 
 	var workers sync.WaitGroup
 	for c := range connections {
-		// No retry policy; what is left is to send elsewhere a call that never left the client (gRFC A6, transparent retries).
+		// No retry policy. What is left is to send elsewhere, once, a call that never left the client, or that the server said it
+		// has not processed (gRFC A6, transparent retries): every gRPC client does that.
 		conn, err := grpc.NewClient(l.plan.Target, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableRetry())
 		if err != nil {
 			return err
