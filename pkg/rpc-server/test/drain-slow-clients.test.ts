@@ -82,6 +82,29 @@ describe("an answer that its client takes slowly arrives whole", () => {
     await expect(drained).resolves.toEqual({ abortedCalls: 0 });
   });
 
+  test("with others, more than sockets hold, when the server drains meanwhile", async () => {
+    const { server, port, watch } = await startGenerous(0, {
+      maxConnectionBufferBytes: 2 ** 30,
+      maxBufferBytes: 2 ** 30,
+    });
+    const client = await openFrames(port);
+    openWindows(client);
+    const calls = Array.from({ length: 8 }, (_, i) => 2 * i + 1);
+    for (const streamId of calls) client.send({ ...GET, streamId });
+    await watch.begun(calls.length);
+    await sleep(200);
+    const drained = server.drain(PLENTY);
+    // Nothing is read meanwhile, and what the server says of its end has no room either.
+    await sleep(300);
+    const ended = new Set<number>();
+    while (ended.size < calls.length) {
+      const { streamId, flags } = await client.next(FrameType.data);
+      if ((flags & FrameFlag.endStream) !== 0) ended.add(streamId);
+    }
+    client.cut();
+    await expect(drained).resolves.toEqual({ abortedCalls: 0 });
+  });
+
   test("when it was asked for as the server let go of an idle connection", async () => {
     // Longer than a connection without calls gets to leave.
     const { port } = await startGenerous(1_800, { idleTimeoutMs: 100 });

@@ -1,6 +1,8 @@
+import { writeSync } from "node:fs";
 import { createServer, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { startBudget } from "../live-count.ts";
 import { Connection, type ExchangeLimits, type ServerState } from "./connection.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HttpEngine } from "./http-engine.ts";
@@ -31,8 +33,11 @@ const HEADER_OVERHEAD_BYTES = 32;
  */
 const GOAWAY_NOTICE = Buffer.from("0000080700000000007fffffff00000000", "hex");
 
-/** How long a client may take to answer the ping between the two GOAWAYs: far above a round trip. */
+/** How long a client may take to read the first GOAWAY and to answer the ping behind it: far above a round trip. */
 const GOAWAY_PING_TIMEOUT_MS = 1_000;
+
+/** How often it is tried to write the first GOAWAY, while what was sent before waits for a slow client. */
+const NOTICE_RETRY_MS = 20;
 
 interface Session {
   readonly http2: ServerHttp2Session;
@@ -49,6 +54,11 @@ interface Session {
 
 /** For a connection without calls to end by itself: the ping between the two GOAWAYs, and some. */
 const LEAVE_WITHIN_MS = GOAWAY_PING_TIMEOUT_MS + 500;
+
+/** What a socket has of libuv. Windows gives no file descriptor. */
+interface SocketWithHandle extends Socket {
+  readonly _handle?: { readonly fd?: number; readonly writeQueueSize?: number } | null;
+}
 
 const CONNECTION = Symbol("connection");
 type SessionWithConnection = ServerHttp2Session & { [CONNECTION]?: Connection };
@@ -166,10 +176,34 @@ function ignoreError(): void {}
 async function goAway(session: ServerHttp2Session, socket: Socket, pingTimeoutMs: number): Promise<void> {
   // A session this young has yet to send its SETTINGS, which must come first (RFC 9113, 3.4).
   await setImmediate();
-  if (session.closed || session.destroyed) return;
-  socket.write(GOAWAY_NOTICE);
-  await roundTrip(session, pingTimeoutMs);
-  session.close();
+  const left = startBudget(pingTimeoutMs);
+  let isNoticed = false;
+  while (!session.closed && !session.destroyed && left() > 0) {
+    isNoticed = tryWrite(socket, GOAWAY_NOTICE);
+    if (isNoticed) break;
+    await sleep(Math.min(NOTICE_RETRY_MS, left()));
+  }
+  if (isNoticed && !session.destroyed) await roundTrip(session, left());
+  // Without the notice, calls on their way are not served, and their clients told so: they may be made elsewhere.
+  if (!session.destroyed) session.close();
+}
+
+/**
+ * Writes a frame at once, between the session's, or not at all: when something waits in the socket it would come in the
+ * middle of a frame, or have to wait itself. Not by `socket.write`: node:http2 takes the end of a write that has waited for
+ * the end of its own, and aborts the process (Http2Session::OnStreamAfterWrite, is_write_in_progress).
+ */
+function tryWrite(socket: Socket, frame: Buffer): boolean {
+  const { fd = -1, writeQueueSize } = (socket as SocketWithHandle)._handle ?? {};
+  if (fd < 0 || writeQueueSize !== 0) return false;
+  try {
+    const written = writeSync(fd, frame);
+    if (written < frame.length) socket.destroy();
+    return true;
+  } catch {
+    // EAGAIN: the kernel has no room. EPIPE: nobody is there.
+    return false;
+  }
 }
 
 function roundTrip(session: ServerHttp2Session, timeoutMs: number): Promise<void> {
