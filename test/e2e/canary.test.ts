@@ -79,6 +79,8 @@ function startService(env: NodeJS.ProcessEnv) {
       PORT: "0",
       ADMIN_PORT: "0",
       LOG_LEVEL: "debug",
+      // On a busy machine a new connection may need longer than 1.5 s; that is not what is tried here.
+      USER_SERVICE_DATABASE_CONNECT_TIMEOUT_MS: "10s",
       ...env,
     },
     stdio: ["ignore", "pipe", "pipe"],
