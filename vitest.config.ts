@@ -103,7 +103,8 @@ export default defineConfig({
           include: ["internal/**/*.integration.test.ts", "test/{database,integration}/**/*.test.ts"],
           exclude: ["**/*.slow.test.ts"],
           globalSetup: ["test/database/global-setup.ts"],
-          testTimeout: 20_000,
+          // Far above what any of them takes, too.
+          testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },
@@ -129,8 +130,9 @@ export default defineConfig({
           expect: PATIENT,
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: ["test/database/global-setup.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          // A service takes a second to start, ten where the machine is busy.
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
         },
       },
     ],
