@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 import { createSuiteReporter } from "./test/suites/suite-reporter.ts";
 
+/** How long expect.poll waits: vitest's second is too short for a process or a database on a busy machine. */
+const PATIENT = { poll: { timeout: 5_000 } };
+
 export default defineConfig({
   test: {
     // Many tests wait for processes and databases; two cores are busier with more workers than cores.
@@ -17,6 +20,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          expect: PATIENT,
           include: ["{cmd,internal,pkg,scripts}/**/*.test.ts"],
           exclude: [
             "**/*.{integration,slow}.test.ts",
@@ -30,6 +34,7 @@ export default defineConfig({
       {
         test: {
           name: "abuse",
+          expect: PATIENT,
           include: ["pkg/rpc-server/test/abuse/**/*.test.ts"],
           // After the others, and few at a time: it measures how long another client waits.
           sequence: { groupOrder: 1 },
@@ -94,10 +99,12 @@ export default defineConfig({
       {
         test: {
           name: "integration",
+          expect: PATIENT,
           include: ["internal/**/*.integration.test.ts", "test/{database,integration}/**/*.test.ts"],
           exclude: ["**/*.slow.test.ts"],
           globalSetup: ["test/database/global-setup.ts"],
-          testTimeout: 20_000,
+          // Far above what any of them takes, too.
+          testTimeout: 60_000,
           hookTimeout: 60_000,
         },
       },
@@ -120,10 +127,12 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          expect: PATIENT,
           include: ["test/e2e/**/*.test.ts"],
           globalSetup: ["test/database/global-setup.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          // A service takes a second to start, ten where the machine is busy.
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
         },
       },
     ],

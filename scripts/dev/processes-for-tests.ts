@@ -7,9 +7,9 @@ export function processesWith(text: string): { pid: number; args: string }[] {
   return allProcesses().filter(({ pid, args }) => pid !== process.pid && args.includes(text));
 }
 
-/** Waits until a condition holds; fails after twenty seconds with what it was. */
+/** Waits until a condition holds; fails after half a minute with what it was. */
 export async function eventually(what: string | (() => string), condition: () => boolean | Promise<boolean>) {
-  const timeoutMs = 20_000;
+  const timeoutMs = 30_000;
   for (const started = Date.now(); !(await condition()); await sleep(20)) {
     if (Date.now() - started > timeoutMs) {
       throw new Error(`not within ${timeoutMs} ms: ${typeof what === "string" ? what : what()}`);

@@ -8,7 +8,8 @@ import { findContainerObstacle, startContainer } from "./testcontainers.ts";
 
 /** The major version is the one that production runs: see deployments/. */
 const DEFAULT_IMAGE = "postgres:17-trixie";
-const PROBE_TIMEOUT_MS = 5_000;
+/** An engine answers in no time; a busy machine takes seconds to start the program that asks it. */
+const PROBE_TIMEOUT_MS = 15_000;
 /** For who insists on a container: the image may have to be pulled. */
 const PULL_TIMEOUT_MS = 300_000;
 

@@ -53,7 +53,9 @@ describe("startTestServer", () => {
     });
   });
 
-  test("falls back to the embedded server where no container can be started, and says why", async () => {
+  test("falls back to the embedded server where no container can be started, and says why", {
+    timeout: 60_000,
+  }, async () => {
     const server = await startTestServer(nowhere);
     try {
       expect(server.description).toMatch(/^embedded PostgreSQL 17 \(Docker: cannot connect to tcp:.*ECONNREFUSED\)\)$/);

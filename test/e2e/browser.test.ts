@@ -51,7 +51,7 @@ it.skipIf(!browserPath && !process.env.CI)("answers a web page's Connect and gRP
   try {
     const tab = await browser.newPage();
     await tab.goto(`${pageOrigin()}/?baseUrl=${encodeURIComponent(service.baseUrl)}`);
-    const results = await tab.waitForFunction(() => Reflect.get(globalThis, "results"), undefined, { timeout: 15_000 });
+    const results = await tab.waitForFunction(() => Reflect.get(globalThis, "results"), undefined, { timeout: 45_000 });
 
     const seen = {
       created: "Grace",

@@ -70,7 +70,9 @@ function urlOver(port: number, password = PASSWORD): string {
 
 /** The service, and everything that it writes. */
 function startService(env: NodeJS.ProcessEnv) {
-  const child = spawnService([MAIN, "serve"], { LOG_LEVEL: "debug", ...env });
+  // On a busy machine a new connection may need longer than 1.5 s; that is not what is tried here.
+  const patience = { USER_SERVICE_DATABASE_CONNECT_TIMEOUT_MS: "10s" };
+  const child = spawnService([MAIN, "serve"], { LOG_LEVEL: "debug", ...patience, ...env });
   onTestFinished(() => void child.kill("SIGKILL"));
   let output = "";
   for (const stream of [child.stdout, child.stderr])

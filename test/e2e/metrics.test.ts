@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { UserService } from "#api/user/v1/user_service_pb.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { type ServiceProcess, startService } from "./service-process.ts";
@@ -17,7 +17,14 @@ beforeAll(async () => {
   const users = createClient(UserService, createGrpcTransport({ baseUrl: service.baseUrl }));
   await users.listUsers({});
   await users.getUser({ id: crypto.randomUUID() }).catch(() => {});
-  metrics = await (await fetch(`http://127.0.0.1:${service.adminPort}/metrics`)).text();
+  // A call is counted when it is over, maybe after its client has the answer.
+  await vi.waitFor(
+    async () => {
+      metrics = await (await fetch(`http://127.0.0.1:${service.adminPort}/metrics`)).text();
+      expect(metrics).toContain('grpc_method="GetUser",grpc_code="NotFound"} 1\n');
+    },
+    { timeout: 10_000 },
+  );
 });
 afterAll(async () => {
   await service.stop();

@@ -26,6 +26,9 @@ afterAll(async () => {
   await database?.drop();
 });
 
+/** For a log that comes over a pipe. */
+const PATIENT = { timeout: 10_000 };
+
 describe.each(clients)("$name", (client) => {
   const email = `${client.name.replaceAll(/[^a-z0-9]/gi, ".")}@example.com`;
 
@@ -43,7 +46,7 @@ describe.each(clients)("$name", (client) => {
       const written = service.log.slice(linesBefore).filter(({ rpc }) => String(rpc).startsWith("user.v1."));
       expect(written.length).toBeGreaterThanOrEqual(ACCESS_LINES.length);
       return written;
-    });
+    }, PATIENT);
     expect(lines.map(({ rpc, code, level }) => `${rpc} ${code} ${level}`)).toEqual(ACCESS_LINES);
     for (const line of lines) expect(Object.keys(line).filter((key) => key !== "error")).toEqual(LINE_KEYS);
     expect(countsSince(countsBefore, await readCounts())).toEqual(COUNTS);

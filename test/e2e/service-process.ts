@@ -81,7 +81,8 @@ export function runService(env: NodeJS.ProcessEnv, { program = MAIN, command = "
 
 /** Starts the service on free ports and resolves when it serves. Rejects with what it printed when it ends before. */
 export async function startService(env: NodeJS.ProcessEnv, program = MAIN): Promise<ServiceProcess> {
-  const run = runService(env, { program });
+  // On a busy machine a new connection may need longer than 1.5 s; that is not what is tried here.
+  const run = runService({ USER_SERVICE_DATABASE_CONNECT_TIMEOUT_MS: "10s", ...env }, { program });
   await run.logged("serving");
   const { port, adminPort } = await run.logged("listening");
   return {

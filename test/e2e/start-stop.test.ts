@@ -184,7 +184,7 @@ describe("a start that succeeds", () => {
     const adminPort = await findClosedPort();
     const waiting = run({
       ADMIN_PORT: String(adminPort),
-      USER_SERVICE_DATABASE_CONNECT_TIMEOUT_MS: "100",
+      USER_SERVICE_DATABASE_CONNECT_TIMEOUT_MS: "1000",
       DATABASE_URL: edited(url, (it) => (it.host = `127.0.0.1:${proxy.port}`)),
     });
     await waiting.logged("waiting for the database");
@@ -235,7 +235,8 @@ describe("SIGTERM while it starts ends the start: 0 for serve, 143 for migrate, 
     const started = performance.now();
     waiting.signal("SIGTERM");
     expect(await outcome(waiting)).toEqual({ code, stderr: "" });
-    expect(performance.now() - started).toBeLessThan(2_000);
+    // Not the 30 s that it would wait for the database.
+    expect(performance.now() - started).toBeLessThan(10_000);
   });
 
   it.each(COMMANDS)("%s that waits for another instance's migrations", async (command, code) => {
@@ -350,7 +351,7 @@ describe("a stop", () => {
   });
 
   it("stays alive to its probes, and not ready, until it is drained", async () => {
-    service = await startService({ DATABASE_URL: database.url, USER_SERVICE_DRAIN_DELAY_MS: "500" });
+    service = await startService({ DATABASE_URL: database.url, USER_SERVICE_DRAIN_DELAY_MS: "2000" });
     const { adminPort, baseUrl } = service;
     const health = createClient(Health, createGrpcTransport({ baseUrl }));
     const status = async (name: string) => (await health.check({ service: name })).status;

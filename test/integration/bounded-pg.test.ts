@@ -1,7 +1,7 @@
 import { createPool, type Pool, type PoolOptions, runInCall } from "@grpc-service-template/bounded-pg";
 import fc from "fast-check";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { runOn } from "../../scripts/postgres/scratch-database.ts";
 import { createEmptyDatabase, type TestDatabase } from "../database/test-database.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
@@ -18,8 +18,23 @@ afterAll(async () => {
   await database.drop();
 });
 
+/** Longer than a busy machine needs: whoever waits for a limit to be reached sets it. */
+const PATIENT = {
+  connectTimeoutMs: 10_000,
+  statementTimeoutMs: 60_000,
+  lockTimeoutMs: 60_000,
+  idleInTransactionTimeoutMs: 60_000,
+  cancelTimeoutMs: 10_000,
+};
+
 function openPool(options: Partial<PoolOptions> = {}): Pool & AsyncDisposable {
-  const pool = createPool({ url: database.url, applicationName: "pool-test", onError: () => {}, ...options });
+  const pool = createPool({
+    url: database.url,
+    applicationName: "pool-test",
+    onError: () => {},
+    ...PATIENT,
+    ...options,
+  });
   return Object.assign(pool, { [Symbol.asyncDispose]: () => pool.end() });
 }
 
@@ -49,9 +64,9 @@ const GONE = new Error("the client left");
 
 describe("a pool", () => {
   test("cancels a statement that takes too long, and keeps its connection", async () => {
-    await using pool = openPool({ statementTimeoutMs: 50, maxConnections: 1 });
+    await using pool = openPool({ statementTimeoutMs: 200, maxConnections: 1 });
     const pid = await backendOf(pool);
-    await expect(query(pool, "SELECT pg_sleep(10)")).rejects.toMatchObject({ code: "57014" });
+    await expect(query(pool, "SELECT pg_sleep(60)")).rejects.toMatchObject({ code: "57014" });
     expect(await backendOf(pool)).toBe(pid);
   });
 
@@ -75,7 +90,7 @@ describe("a pool", () => {
   });
 
   test("opens no more connections than it may, does not wait for a free one for ever, and counts who got none", async () => {
-    await using pool = openPool({ maxConnections: 1, connectTimeoutMs: 1_000 });
+    await using pool = openPool({ maxConnections: 1, connectTimeoutMs: 2_000 });
     const only = await pool.connect();
     const waiting = timed(query(pool, "SELECT 1"));
     await expect.poll(() => pool.stats()).toEqual({ inUse: 1, idle: 0, waiting: 1, timeouts: 0 });
@@ -90,12 +105,13 @@ describe("a pool", () => {
     await using pool = openPool({ onError });
     const pid = await backendOf(pool);
     await runOn(database.url, "SELECT pg_terminate_backend($1)", [pid]);
-    await vi.waitFor(() => expect(onError).toHaveBeenCalledOnce());
+    await expect.poll(() => onError.mock.calls.length).toBe(1);
     expect((await query(pool, "SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
   });
 
   test("has limits, a time zone and a name without being told", async () => {
-    await using pool = openPool();
+    const pool = createPool({ url: database.url, applicationName: "pool-test", onError: () => {} });
+    onTestFinished(() => pool.end());
     const settings = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "timezone"];
     const { rows } = await query(pool, `SELECT ${settings.map((name) => `current_setting('${name}') AS ${name}`)}`);
     expect(rows).toEqual([
@@ -117,7 +133,7 @@ describe("a pool", () => {
     busy.release();
     expect(await sleeping).toMatchObject({ error: { code: "08006" } });
     expect(await backendOf(pool)).not.toBe(next);
-    expect(await inState("idle in transaction%")).toBe(0);
+    await expect.poll(() => inState("idle in transaction%")).toBe(0);
   });
 
   test("refuses a connection that is given back twice", async () => {
@@ -140,25 +156,25 @@ describe("a pool", () => {
   });
 
   test("asks a connection that was idle whether it lives, and trusts no other when it does not", async () => {
-    await using pool = openPool({ url: proxy.url, validateAfterMs: 20, validationTimeoutMs: 60, maxConnections: 3 });
+    await using pool = openPool({ url: proxy.url, validateAfterMs: 20, validationTimeoutMs: 1_500, maxConnections: 3 });
     await Promise.all([backendOf(pool), backendOf(pool), backendOf(pool)]);
     expect(pool.stats().idle).toBe(3);
     await new Promise((resolve) => setTimeout(resolve, 30));
     proxy.halfOpen();
     const started = performance.now();
     await backendOf(pool);
-    // One wait of 60 ms, not three.
-    expect(performance.now() - started).toBeLessThan(180);
+    // One wait of 1.5 s, not two or three.
+    expect(performance.now() - started).toBeLessThan(3_000);
     expect(pool.stats()).toMatchObject({ inUse: 0, waiting: 0 });
   });
 
   test("closes a connection whose server says nothing about a statement, and says so by a code", async () => {
-    await using pool = openPool({ url: proxy.url, statementTimeoutMs: 100, answerGraceMs: 50 });
+    await using pool = openPool({ url: proxy.url, statementTimeoutMs: 500, answerGraceMs: 500 });
     await backendOf(pool);
     proxy.blackHole();
     const { error, ms } = await timed(query(pool, "SELECT 1"));
     expect(error).toMatchObject({ code: "08006" });
-    expect(ms).toBeLessThan(400);
+    expect(ms).toBeLessThan(5_000);
     proxy.mend();
     await backendOf(pool);
   });
@@ -168,7 +184,8 @@ describe("a pool", () => {
     await using pool = openPool({ url: proxy.url, connectTimeoutMs: 80 });
     const { error, ms } = await timed(query(pool, "SELECT 1"));
     expect(error).toMatchObject({ code: "08001" });
-    expect(ms).toBeLessThan(300);
+    // Not the 1.5 s of a pool that is not told.
+    expect(ms).toBeLessThan(1_500);
   });
 
   test("says by a code that the server closed a new connection", async () => {
@@ -186,7 +203,8 @@ describe("a pool", () => {
     const sleeping = timed(held.query("SELECT pg_sleep(0.2)"));
     const started = performance.now();
     await pool.end();
-    expect(performance.now() - started).toBeLessThan(400);
+    // Not the second of a pool that is not told.
+    expect(performance.now() - started).toBeLessThan(1_000);
     expect(await sleeping).toMatchObject({ error: { code: "08006" } });
     held.release();
     expect(pool.stats()).toMatchObject({ inUse: 0, idle: 0 });
@@ -203,12 +221,12 @@ describe("a call that ends", () => {
   test("is told so at once, its statement is cancelled at the server, and its connection goes on", async () => {
     await using pool = openPool({ maxConnections: 1 });
     const pid = await backendOf(pool);
-    const { client, result } = begin(pool, "SELECT pg_sleep(10)");
+    const { client, result } = begin(pool, "SELECT pg_sleep(60)");
     await expect.poll(() => inState("active")).toBe(1);
     const started = performance.now();
     client.abort(GONE);
     expect((await result).error).toBe(GONE);
-    expect(performance.now() - started).toBeLessThan(100);
+    expect(performance.now() - started).toBeLessThan(5_000);
     await expect.poll(() => inState("active")).toBe(0);
     expect(await backendOf(pool)).toBe(pid);
   });
@@ -234,7 +252,7 @@ describe("a call that ends", () => {
 
   test.each([
     ["does nothing", () => new Promise(() => {})],
-    ["works", (client: pg.PoolClient) => client.query("SELECT pg_sleep(10)")],
+    ["works", (client: pg.PoolClient) => client.query("SELECT pg_sleep(60)")],
   ])("leaves no transaction, also one that %s, and none of its later statements is done", async (_, pause) => {
     await using pool = openPool({ maxConnections: 1 });
     await query(pool, "CREATE TABLE IF NOT EXISTS notes (text text)");
@@ -262,12 +280,17 @@ describe("a call that ends", () => {
     expect((await query(pool, "SELECT * FROM notes")).rows).toEqual([]);
   });
 
-  test("lets a COMMIT that has begun end", async () => {
+  test("is told so while its COMMIT goes on, which ends as it would have", async () => {
     await using pool = openPool({ maxConnections: 1 });
+    const gate = new pg.Client(database.url);
+    await gate.connect();
+    onTestFinished(() => gate.end());
+    await gate.query("SELECT pg_advisory_lock(1)");
     await query(pool, "CREATE TABLE IF NOT EXISTS slow (id int PRIMARY KEY)");
     await query(
       pool,
-      `CREATE OR REPLACE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.2); RETURN NULL; END'`,
+      `CREATE OR REPLACE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+       'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END'`,
     );
     await query(
       pool,
@@ -279,13 +302,16 @@ describe("a call that ends", () => {
         const connection = await pool.connect();
         await connection.query("BEGIN");
         await connection.query("INSERT INTO slow VALUES (1)");
-        setTimeout(() => client.abort(GONE), 50);
         await connection.query("COMMIT").finally(() => connection.release());
       }),
     );
-    const { error, ms } = await result;
-    expect(error).toBe(GONE);
-    expect(ms).toBeLessThan(200);
+    const commits = "SELECT 1 FROM pg_stat_activity WHERE query = 'COMMIT' AND wait_event = 'advisory'";
+    await expect.poll(async () => (await runOn(database.url, commits)).rowCount).toBe(1);
+    client.abort(GONE);
+    expect((await result).error).toBe(GONE);
+    // Time for a request to cancel to arrive, if there were one.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await gate.query("SELECT pg_advisory_unlock(1)");
     await expect.poll(() => pool.stats().idle).toBe(1);
     expect((await query(pool, "SELECT * FROM slow")).rows).toEqual([{ id: 1 }]);
   });
@@ -300,7 +326,8 @@ describe("a call that ends", () => {
     client.abort(GONE);
     expect((await result).error).toBe(GONE);
     await expect.poll(() => pool.stats().inUse).toBe(0);
-    expect(performance.now() - started).toBeLessThan(300);
+    // Not the second of a pool that is not told.
+    expect(performance.now() - started).toBeLessThan(1_000);
     proxy.mend();
     await backendOf(pool);
   });
@@ -308,15 +335,17 @@ describe("a call that ends", () => {
   test("that ends while a new connection is made for it leaves that to the next", async () => {
     await using pool = openPool({ url: proxy.url });
     proxy.delay(20);
-    const { client, result } = begin(pool, "SELECT pg_sleep(1)");
+    const { client, result } = begin(pool, "SELECT pg_sleep(60)");
     client.abort(GONE);
     expect((await result).error).toBe(GONE);
     await expect.poll(() => pool.stats()).toEqual({ inUse: 0, idle: 1, waiting: 0, timeouts: 0 });
   });
 });
 
-test("whatever calls do and whenever they end, transactions are whole and the pool is free afterwards", async () => {
-  await using pool = openPool({ url: proxy.url, maxConnections: 3, connectTimeoutMs: 5_000, cancelTimeoutMs: 500 });
+test("whatever calls do and whenever they end, transactions are whole and the pool is free afterwards", {
+  timeout: 60_000,
+}, async () => {
+  await using pool = openPool({ url: proxy.url, maxConnections: 3, cancelTimeoutMs: 500 });
   await query(pool, "CREATE TABLE IF NOT EXISTS pairs (id int, half int)");
   let id = 0;
 
@@ -359,7 +388,7 @@ test("whatever calls do and whenever they end, transactions are whole and the po
       await Promise.allSettled(calls);
       await expect.poll(() => pool.stats(), { interval: 5 }).toMatchObject({ inUse: 0, waiting: 0 });
       // The server takes a moment to notice a connection that was reset.
-      await expect.poll(() => inState("idle in transaction%"), { interval: 5, timeout: 5_000 }).toBe(0);
+      await expect.poll(() => inState("idle in transaction%"), { interval: 5 }).toBe(0);
       const { rows } = await runOn(database.url, "SELECT id, count(*)::int AS halves FROM pairs GROUP BY id");
       for (const { halves } of rows) expect(halves).toBe(2);
       expect(rows.map((row) => row.id)).toEqual(expect.arrayContaining(done));

@@ -45,10 +45,13 @@ const UNAVAILABLE = { code: "Unavailable", reason: "DATABASE_UNAVAILABLE", retry
 
 const CALLS = { ListUsers: read, CreateUser: write };
 
-async function expectUnavailable(rpc: keyof typeof CALLS, withinMs: number, cause: RegExp): Promise<void> {
+/** Half of what a connection may take, the shortest of the limits that calls would otherwise wait for. */
+const AT_ONCE_MS = 5_000;
+
+async function expectUnavailable(rpc: keyof typeof CALLS, cause: RegExp): Promise<void> {
   const told = await failure(CALLS[rpc]());
   expect(told).toMatchObject(UNAVAILABLE);
-  expect(told.ms).toBeLessThan(withinMs);
+  expect(told.ms).toBeLessThan(AT_ONCE_MS);
   await expectFaultObserved(app, rpc, "Unavailable", cause);
 }
 
@@ -56,7 +59,7 @@ async function expectRecovery(): Promise<void> {
   const started = performance.now();
   await write();
   await read();
-  expect(performance.now() - started).toBeLessThan(1_000);
+  expect(performance.now() - started).toBeLessThan(AT_ONCE_MS);
 }
 
 it.each([
@@ -67,8 +70,8 @@ it.each([
   async (_, how) => {
     await Promise.all([read(), read(), write()]);
     await server.stop(how);
-    await expectUnavailable("ListUsers", 500, /ECONNREFUSED|P1001/);
-    await expectUnavailable("CreateUser", 500, /ECONNREFUSED|P1001/);
+    await expectUnavailable("ListUsers", /ECONNREFUSED|P1001/);
+    await expectUnavailable("CreateUser", /ECONNREFUSED|P1001/);
     server = await start();
     await expectRecovery();
   },
@@ -103,7 +106,7 @@ it("a call under way when the server is killed is UNAVAILABLE", async () => {
   await server.stop("immediate");
   for (const told of await Promise.all(calls)) {
     expect(told).toMatchObject(UNAVAILABLE);
-    expect(told.ms).toBeLessThan(1_500);
+    expect(told.ms).toBeLessThan(AT_ONCE_MS);
   }
   server = await start();
   await expectRecovery();
@@ -124,8 +127,8 @@ it("calls are UNAVAILABLE at once while the server has no connection left", asyn
     for (;;) await take();
   };
   await expect(takeAll()).rejects.toMatchObject({ code: "53300" });
-  await expectUnavailable("ListUsers", 500, /P2037|53300/);
-  await expectUnavailable("CreateUser", 500, /P2037|53300/);
+  await expectUnavailable("ListUsers", /P2037|53300/);
+  await expectUnavailable("CreateUser", /P2037|53300/);
   await Promise.all(hoard.map((client) => client.end()));
   await expect.poll(() => read().then(() => "answered", String)).toBe("answered");
   await expectRecovery();
@@ -143,7 +146,7 @@ it("writes are UNAVAILABLE while the server takes none, reads go on, and new con
   const pids = async () =>
     (await runOn(server.url, "SELECT pid FROM pg_stat_activity WHERE application_name = 'user-service'")).rows;
   const before = await pids();
-  await expectUnavailable("CreateUser", 500, /P2039|25006/);
+  await expectUnavailable("CreateUser", /P2039|25006/);
   await read();
   for (const pid of await pids()) expect(before).not.toContainEqual(pid);
   await runOn(server.url, "ALTER SYSTEM RESET default_transaction_read_only");

@@ -17,7 +17,10 @@ export interface ObservedApp {
   close(): Promise<void>;
 }
 
-/** Starts the user service on a database, with limits of tenths of a second, and a gRPC client of it. */
+/**
+ * Starts the user service on a database, and a gRPC client of it. Its limits are longer than a busy machine needs; whoever
+ * waits for one to be reached sets it in `env`.
+ */
 export async function startObservedApp(databaseUrl: string, env: NodeJS.ProcessEnv = {}): Promise<ObservedApp> {
   const config = loadUserServiceConfig({
     APP_ENV: "test",
@@ -25,9 +28,9 @@ export async function startObservedApp(databaseUrl: string, env: NodeJS.ProcessE
     ADMIN_PORT: "0",
     DATABASE_URL: databaseUrl,
     USER_SERVICE_HEALTH_INTERVAL_MS: "60000",
-    USER_SERVICE_DATABASE_CONNECT_TIMEOUT_MS: "700",
-    USER_SERVICE_DATABASE_STATEMENT_TIMEOUT_MS: "800",
-    USER_SERVICE_DATABASE_LOCK_TIMEOUT_MS: "600",
+    USER_SERVICE_DATABASE_CONNECT_TIMEOUT_MS: "10000",
+    USER_SERVICE_DATABASE_STATEMENT_TIMEOUT_MS: "60000",
+    USER_SERVICE_DATABASE_LOCK_TIMEOUT_MS: "60000",
     ...env,
   });
   const { logger, lines } = captureLog();

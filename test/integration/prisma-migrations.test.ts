@@ -77,14 +77,19 @@ describe("a signal", () => {
   test("lets a migration end that could leave a part of it behind", async () => {
     await addMigration(
       "1_users",
-      "CREATE TABLE users (id int); COMMIT; SELECT pg_sleep(0.3); CREATE TABLE emails (id int);",
+      "CREATE TABLE users (id int); COMMIT; SELECT pg_advisory_lock(1); CREATE TABLE emails (id int);",
     );
     await addMigration("2_more", "CREATE TABLE more (id int);");
     const stop = new AbortController();
-    const migrating = migrate({ url, migrationsDir, signal: stop.signal });
+    await using other = await connect();
+    await other.query("SELECT pg_advisory_lock(1)");
+    const migrating = migrate({ url, migrationsDir, signal: stop.signal, lockTimeoutMs: 60_000 });
     migrating.catch(() => {});
-    await expect.poll(() => tableExists("users")).toBe(true);
+    await untilWaiting("advisory");
+    expect(await tableExists("users")).toBe(true);
     stop.abort(reason);
+    await sleep(200); // Time for a request to cancel to arrive, if there were one.
+    await other.query("SELECT pg_advisory_unlock(1)");
     await expect(migrating).rejects.toBe(reason);
     expect(await tableExists("emails")).toBe(true);
     expect(await migrationStatus({ url, migrationsDir })).toMatchObject({ applied: ["1_users"], pending: ["2_more"] });

@@ -28,7 +28,8 @@ beforeEach(async () => {
       ADMIN_PORT: "0",
       DATABASE_URL: proxy.url,
       USER_SERVICE_HEALTH_INTERVAL_MS: "20",
-      USER_SERVICE_DATABASE_CONNECT_TIMEOUT_MS: "500",
+      USER_SERVICE_DATABASE_CONNECT_TIMEOUT_MS: "10000",
+      USER_SERVICE_HEALTH_TIMEOUT_MS: "10000",
     }),
     { logger: winston.createLogger({ silent: true }) },
   );
@@ -64,14 +65,13 @@ it("says the same in /readyz and in the health service while the database comes 
   const health = createClient(Health, createGrpcTransport({ baseUrl: rpcUrl }));
   const readyz = async () => ((await fetch(`${adminUrl}/readyz`)).status === 200 ? SERVING : NOT_SERVING);
   const names = ["", "readiness", UserService.typeName];
-  const seen = new Set<number>();
-  let compared = 0;
 
   for (let round = 0; round < 6; round += 1) {
     if (round % 2 === 0) proxy.cut();
     else proxy.mend();
-    const end = performance.now() + 150;
-    while (performance.now() < end) {
+    const expected = round % 2 === 0 ? NOT_SERVING : SERVING;
+    // Through the change, and for a while after it.
+    for (let settled = 0; settled < 5; ) {
       const before = await readyz();
       const answers = await Promise.all(names.map(async (service) => (await health.check({ service })).status));
       // Asked one after the other, they are about the same moment only where nothing has changed meanwhile.
@@ -79,12 +79,9 @@ it("says the same in /readyz and in the health service while the database comes 
       expect(answers).toEqual(names.map(() => before));
       expect((await health.check({ service: "liveness" })).status).toBe(SERVING);
       expect((await health.check({ service: "startup" })).status).toBe(SERVING);
-      seen.add(before);
-      compared += 1;
+      if (before === expected) settled += 1;
     }
   }
-  expect(seen).toEqual(new Set([SERVING, NOT_SERVING]));
-  expect(compared).toBeGreaterThan(10);
 });
 
 it("answers UNAVAILABLE, and nothing of the driver's text, while the database is away", async () => {

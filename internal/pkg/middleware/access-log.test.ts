@@ -1,6 +1,6 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createHealth, Health } from "@grpc-service-template/grpc-health";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { NotFound, Unavailable } from "#internal/pkg/errors/errors.ts";
 import { type AccessLogOptions, createAccessLog } from "./access-log.ts";
 import {
@@ -70,7 +70,7 @@ test("every kind of stream becomes one line, with its request's id, also when it
       for await (const _ of left) leaving.abort();
     })(),
   ).rejects.toMatchObject({ code: Code.Canceled });
-  await vi.waitFor(() => expect(lines).toHaveLength(4));
+  await expect.poll(() => lines.length).toBe(4);
   await server.close();
   expect(lines.map(({ rpc, code, requestId }) => `${requestId}: ${rpc} ${code}`)).toEqual([
     "server: echo.v1.EchoService/EchoServerStream OK",

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import { currentScope } from "./call-scope.ts";
 import { createPrismaOperations } from "./prisma-operations.ts";
@@ -71,11 +72,13 @@ test("only reads that Prisma merges share a scope", async () => {
 test("each operation is timed by its name, also one that fails", async () => {
   const heard: [string, number][] = [];
   const timed = createPrismaOperations((operation, seconds) => heard.push([operation, seconds]));
-  await timed({ model: "User", operation: "create", args: {}, query: async () => 1 });
+  await timed({ model: "User", operation: "create", args: {}, query: () => sleep(50) });
   await timed({ operation: "$queryRaw", args: {}, query: () => Promise.reject(new Error("no")) }).catch(() => {});
   expect(heard).toEqual([
     ["User.create", expect.any(Number)],
     ["$queryRaw", expect.any(Number)],
   ]);
-  for (const [, seconds] of heard) expect(seconds).toBeLessThan(0.1);
+  // In seconds: in milliseconds it would be about 50.
+  expect(heard[0]?.[1]).toBeGreaterThan(0.04);
+  expect(heard[0]?.[1]).toBeLessThan(10);
 });

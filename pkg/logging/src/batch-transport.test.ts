@@ -71,7 +71,7 @@ test("with a delay they wait that long, and flush does not", async () => {
   expect(lines()).toEqual(["a"]);
   const soon = logToFile({ maxDelayMs: 1 });
   soon.logger.info("b");
-  await vi.waitFor(() => expect(soon.lines()).toEqual(["b"]));
+  await expect.poll(soon.lines).toEqual(["b"]);
 });
 
 test("an error is written at once, with all before it", () => {
@@ -129,10 +129,12 @@ test("with `drop`, what a reader is too slow for is lost, counted and told", asy
   const { logger, read } = logToPipe({ whenFull: "drop", maxPendingBytes: 10_000, maxBatchLength: 1_000 });
   for (const each of numbers(3_000)) logger.info(each);
   let output = read();
-  await vi.waitFor(() => {
-    output += read();
-    expect(output).toContain("log lines were lost");
-  });
+  await expect
+    .poll(() => {
+      output += read();
+      return output;
+    })
+    .toContain("log lines were lost");
   const messages = messagesOf(output);
   const kept = messages.filter((message) => message !== "log lines were lost");
   expect(kept).toEqual(numbers(3_000).filter((each) => kept.includes(each)));

@@ -60,9 +60,9 @@ describe("one port", () => {
   });
 
   test("leaves a connection alone that has said what it speaks within prefaceTimeoutMs", async () => {
-    const { port } = await startEchoServer({ prefaceTimeoutMs: 50 });
+    const { port } = await startEchoServer({ prefaceTimeoutMs: 500 });
     const session = await openSession(port);
-    const slow = { text: "slow", behaviour: { delayMs: 120 } };
+    const slow = { text: "slow", behaviour: { delayMs: 800 } };
     const headers = { ":method": "POST", ":path": UNARY, "content-type": "application/json" };
     await expect(request(session, headers, Buffer.from(JSON.stringify(slow)))).resolves.toMatchObject({ status: 200 });
   });
@@ -147,7 +147,7 @@ describe("deadlines", () => {
             await new Promise(() => {});
           }),
     });
-    const headers = { "content-type": "application/json", "connect-timeout-ms": "50" };
+    const headers = { "content-type": "application/json", "connect-timeout-ms": "300" };
     const unary = await fetch(`${baseUrl}${UNARY}`, { method: "POST", headers, body: "{}" });
     expect(await unary.json()).toMatchObject({ code: "deadline_exceeded" });
 

@@ -6,7 +6,8 @@ import { openSession, openSocket, readUntil, request } from "./raw-http.ts";
 import { recordCalls } from "./record-calls.ts";
 import { startEchoServer } from "./start-echo-server.ts";
 
-const SHORT: Partial<RpcServerOptions> = { timeouts: () => ({ defaultMs: 50 }) };
+/** Long enough for a call to reach its handler on a busy machine. */
+const SHORT: Partial<RpcServerOptions> = { timeouts: () => ({ defaultMs: 500 }) };
 
 describe("the time in which a body comes counts", () => {
   const UNARY = "/echo.v1.EchoService/Echo";
@@ -82,7 +83,7 @@ describe("while the client's window is closed", () => {
       const cleaned = Promise.withResolvers<void>();
       const record = recordCalls();
       const { port, errors } = await startEchoServer({
-        timeouts: () => ({ defaultMs: 200 }),
+        ...SHORT,
         observers: [record.observer],
         routes: (router) =>
           router.service(EchoService, {

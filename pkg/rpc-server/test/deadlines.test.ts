@@ -14,6 +14,9 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 const [GRPC] = WIRES;
 const SHORT: Partial<RpcServerOptions> = { timeouts: () => ({ defaultMs: 50, maxMs: 10 * MINUTE_MS }) };
 
+/** Long enough for a call to reach its handler on a busy machine. */
+const REACHES_HANDLER: Partial<RpcServerOptions> = { timeouts: () => ({ defaultMs: 500 }) };
+
 const forever = () => new Promise<never>(() => {});
 
 /** Handlers that never end and take no notice of their signals. */
@@ -190,7 +193,7 @@ test("each method has timeouts of its own, asked for once", async () => {
 test("the handler's signal fires with DEADLINE_EXCEEDED, after which nothing is left", async () => {
   const fired = Promise.withResolvers<{ reason: ConnectError; leftMs: number | undefined }>();
   const { baseUrl } = await startEchoServer({
-    ...SHORT,
+    ...REACHES_HANDLER,
     routes: routesOf({
       echo(_, { signal, timeoutMs }) {
         signal.addEventListener("abort", () => fired.resolve({ reason: signal.reason, leftMs: timeoutMs() }));
@@ -213,7 +216,7 @@ test("interceptors see the deadline as if the handler had thrown it, and may put
       throw error;
     }
   };
-  const { baseUrl } = await startEchoServer({ ...SHORT, interceptors: [reword], routes: routesOf(deaf) });
+  const { baseUrl } = await startEchoServer({ ...REACHES_HANDLER, interceptors: [reword], routes: routesOf(deaf) });
   const error = await connectBy(GRPC, baseUrl)
     .echo({})
     .catch((reason: ConnectError) => reason as ConnectError);

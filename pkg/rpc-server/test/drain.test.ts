@@ -167,10 +167,10 @@ describe("HTTP/1.1 connections", () => {
       };
       const url = `${baseUrl}${slowGet("x", 1).split(" ")[1]}`;
       const workers = Array.from({ length: 8 }, () => callUntilRefused(url, agent, onAnswer));
-      await vi.waitUntil(() => answered > 40, { timeout: 4_000, interval: 5 });
+      await vi.waitUntil(() => answered > 40, { timeout: 15_000, interval: 5 });
       if (announced) {
         server.announceDrain();
-        await vi.waitUntil(() => answered > 60, { timeout: 4_000, interval: 5 });
+        await vi.waitUntil(() => answered > 60, { timeout: 15_000, interval: 5 });
       }
       await expect(server.drain(PLENTY)).resolves.toEqual({ abortedCalls: 0 });
 

@@ -156,7 +156,7 @@ describe("a stream of answers", () => {
         await release.promise;
       },
     };
-    const { client } = await serve(handlers, { interceptors: [interceptor], timeouts: () => ({ defaultMs: 30 }) });
+    const { client } = await serve(handlers, { interceptors: [interceptor], timeouts: () => ({ defaultMs: 300 }) });
     await expect(outcomeOf(count(client.echoServerStream({})))).resolves.toBe(Code.Aborted);
     expect(seen).toEqual([Code.DeadlineExceeded]);
   });

@@ -89,7 +89,7 @@ describe("an answer that nobody takes", () => {
 
 describe("an HTTP/2 connection", () => {
   test("without calls is told to leave after idleTimeoutMs", async () => {
-    const { port } = await start({ idleTimeoutMs: 50 });
+    const { port } = await start({ idleTimeoutMs: 300 });
     const session = await openSession(port);
     const [code] = await once(session, "goaway");
     expect(code).toBe(0);
@@ -104,7 +104,7 @@ describe("an HTTP/2 connection", () => {
   });
 
   test("that answers no ping is cut, and one that does is not", async () => {
-    const { port } = await start({ pingIntervalMs: 40, pingTimeoutMs: 40 });
+    const { port } = await start({ pingIntervalMs: 300, pingTimeoutMs: 300 });
     const good = await openSession(port);
     const deaf = await openFrames(port);
     await deaf.ended();

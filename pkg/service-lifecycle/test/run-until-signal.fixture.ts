@@ -8,6 +8,10 @@ const say = (step: string) => process.stdout.write(`${step}\n`);
 // As a listening socket does, this keeps the process from ending by itself.
 setInterval(() => {}, 60_000);
 
+if (trouble === "exception") {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => say(`heard ${signal}`));
+}
+
 function getIntoTrouble(): void {
   if (trouble === "exception") setTimeout(() => throwError("nobody catches this"));
   if (trouble === "rejection") void Promise.reject(new Error("nobody awaits this"));

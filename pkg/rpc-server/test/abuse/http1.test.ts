@@ -108,7 +108,7 @@ const rows: Abuse[] = [
       await pour(socket, Buffer.from(post("Transfer-Encoding: chunked")));
       await pour(socket, Buffer.from(json.replaceAll(/./g, "1\r\n$&\r\n")));
       await pour(socket, Buffer.from("0\r\n\r\n"));
-      await expect.poll(() => statuses, { timeout: 8_000 }).toEqual([200]);
+      await expect.poll(() => statuses, { timeout: 15_000 }).toEqual([200]);
     },
   },
   {
@@ -129,7 +129,7 @@ const rows: Abuse[] = [
       const statuses = sockets.map(readStatuses);
       const headers = Array.from({ length: 1_000 }, (_, index) => `x${index}: y`).join("\r\n");
       for (const socket of sockets) socket.write(post(`${headers}\r\nContent-Length: 0`));
-      await expect.poll(() => statuses.flat().length, { timeout: 5_000 }).toBe(100);
+      await expect.poll(() => statuses.flat().length, { timeout: 15_000 }).toBe(100);
       expect(new Set(statuses.flat())).toEqual(new Set([431]));
     },
   },
@@ -153,7 +153,7 @@ const rows: Abuse[] = [
       const socket = await target.open();
       const statuses = readStatuses(socket);
       await pour(socket, Buffer.from(get(10).repeat(500)), 10);
-      await expect.poll(() => statuses.length, { timeout: 10_000 }).toBe(5_000);
+      await expect.poll(() => statuses.length, { timeout: 15_000 }).toBe(5_000);
       expect(new Set(statuses)).toEqual(new Set([200]));
     },
   },
@@ -166,7 +166,7 @@ const rows: Abuse[] = [
       if (socket === undefined) return;
       const body = JSON.stringify({ text: "x".repeat(100_000) });
       const poured = pour(socket, Buffer.from(post(`Content-Length: ${body.length}`) + body), 1_000);
-      await expect.poll(target.connections, { timeout: 5_000 }).toBe(1);
+      await expect.poll(target.connections, { timeout: 15_000 }).toBe(1);
       socket.destroy();
       await poured;
     },
@@ -183,7 +183,7 @@ const rows: Abuse[] = [
       const timer = setInterval(() => {
         read += socket.read(16_384)?.length ?? 0;
       }, 5);
-      await expect.poll(() => read, { timeout: 8_000 }).toBeGreaterThan(2 * MIB);
+      await expect.poll(() => read, { timeout: 15_000 }).toBeGreaterThan(2 * MIB);
       clearInterval(timer);
       socket.destroy();
       await poured;
@@ -207,7 +207,7 @@ const rows: Abuse[] = [
       const request = Buffer.concat([Buffer.from(head), prefix, Buffer.from(message)]);
       const sockets = await openDeaf(target, 30);
       await Promise.all(sockets.map((socket) => pour(socket, request)));
-      await expect.poll(target.connections, { timeout: 6_000 }).toBe(1);
+      await expect.poll(target.connections, { timeout: 15_000 }).toBe(1);
     },
   },
 ];

@@ -62,7 +62,7 @@ async function overflow(target: Target, frame: Buffer): Promise<void> {
   socket.pause();
   // Enough for what the kernel buffers on either side: only then does the server notice.
   const overflowing = pour(socket, Buffer.concat(Array(4_000).fill(frame)), 1_000);
-  await expect.poll(target.connections, { timeout: 5_000 }).toBe(1);
+  await expect.poll(target.connections, { timeout: 15_000 }).toBe(1);
   socket.destroy();
   await overflowing;
 }
@@ -168,7 +168,7 @@ const rows: Abuse[] = [
     async attack(target) {
       const block = Buffer.concat([echo, ...Array.from({ length: 4 }, (_, i) => literal(`x-${i}`, "x".repeat(4_050)))]);
       const { socket, resets } = await floodStreams(target, 2_000, (index) => requestFrame(index, block));
-      await Promise.race([closed(socket), expect.poll(() => resets.size, { timeout: 5_000 }).toBe(2_000)]);
+      await Promise.race([closed(socket), expect.poll(() => resets.size, { timeout: 15_000 }).toBe(2_000)]);
       expect([ENHANCE_YOUR_CALM, REFUSED_STREAM, INTERNAL_ERROR]).toEqual(
         expect.arrayContaining([...new Set(resets.values())]),
       );
@@ -181,7 +181,7 @@ const rows: Abuse[] = [
       const block = Buffer.concat([echo, ...Array.from({ length: 2_000 }, () => literal("x", "y"))]);
       const { socket, resets, answered } = await floodStreams(target, 500, (i) => requestFrame(i, block, lastRequest));
       const settled = () => new Set([...resets.keys(), ...answered]).size;
-      await Promise.race([closed(socket), expect.poll(settled, { timeout: 5_000 }).toBe(500)]);
+      await Promise.race([closed(socket), expect.poll(settled, { timeout: 15_000 }).toBe(500)]);
     },
   },
   {
@@ -194,7 +194,7 @@ const rows: Abuse[] = [
       const make = (index: number) =>
         index === 0 ? requestFrame(0, block) : requestFrame(index, Buffer.concat([echo, references]));
       const { socket, resets } = await floodStreams(target, 200, make);
-      await Promise.race([closed(socket), expect.poll(() => resets.size, { timeout: 5_000 }).toBe(199)]);
+      await Promise.race([closed(socket), expect.poll(() => resets.size, { timeout: 15_000 }).toBe(199)]);
       expect(new Set(resets.values())).toEqual(new Set([ENHANCE_YOUR_CALM]));
     },
   },
