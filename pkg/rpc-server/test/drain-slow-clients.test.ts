@@ -173,3 +173,21 @@ test("a call on a connection that says late what it speaks is served in a drain"
   expect(await readToEnd(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\nconnection: close\r\n.*"late"/is);
   await expect(drained).resolves.toEqual({ abortedCalls: 0 });
 });
+
+test("a client that sends its whole body before it reads gets an early answer from a server that is leaving", async () => {
+  const { server, port } = await startEchoServer();
+  server.announceDrain();
+  const socket = await openSocket(port);
+  const bytes = 3_000_000;
+  socket.pause();
+  socket.write(`POST /nobody HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n`);
+  for (let sent = 0; sent < bytes; sent += bytes / 30) {
+    socket.write(Buffer.alloc(bytes / 30));
+    await sleep(3);
+  }
+  // What the answer before did not say, the next one does.
+  socket.write("GET /nobody HTTP/1.1\r\nHost: a\r\n\r\n");
+  const answers = readToEnd(socket);
+  socket.resume();
+  expect(await answers).toMatch(/^HTTP\/1\.1 404 .*HTTP\/1\.1 404 .*connection: close/is);
+});

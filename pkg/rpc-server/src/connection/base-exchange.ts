@@ -110,6 +110,11 @@ export abstract class BaseExchange implements Exchange, TimedExchange {
     sink.late();
   }
 
+  /** Whether the body is whole. */
+  protected get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   /** Whether the body did not come in time: its connection is not worth keeping. */
   protected get wasLate(): boolean {
     return this.#wasLate;

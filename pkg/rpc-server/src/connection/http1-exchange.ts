@@ -106,7 +106,7 @@ export class Http1Exchange extends BaseExchange {
     for (let i = 0; i < this.commonHeaders.length; i += 2) {
       this.#response.appendHeader(this.commonHeaders[i] as string, this.commonHeaders[i + 1] as string);
     }
-    if (this.#isLeaving && this.#isLast) this.#sayClose();
+    if (this.#isLeaving && this.#mayBeLast) this.#sayClose();
     // Without a listener nothing is emitted; a fallback that has one for a while must not be what ends the process.
     this.#request.on("error", ignoreError);
     return { request: this.#request, response: this.#response };
@@ -115,7 +115,7 @@ export class Http1Exchange extends BaseExchange {
   /** Node has said it by itself. */
   sayContinue(): void {}
 
-  /** Asks the client to leave, with this answer if it is the connection's last so far: requests may be pipelined behind it. */
+  /** Asks the client to leave, with this answer if it may be the connection's last. */
   leave(): void {
     this.#isLeaving = true;
   }
@@ -126,8 +126,9 @@ export class Http1Exchange extends BaseExchange {
     this.connection.isClosing = true;
   }
 
-  get #isLast(): boolean {
-    return this.connection.exchanges.first === this;
+  /** Not when more follows: a pipelined request, or a body, whose bytes the kernel would answer by a reset that takes the answer. */
+  get #mayBeLast(): boolean {
+    return this.connection.exchanges.first === this && (this.hasEnded || !this.#announcesBody);
   }
 
   /**
@@ -155,7 +156,7 @@ export class Http1Exchange extends BaseExchange {
     const status = Number(head[1]);
     const headers = head.slice(2);
     if (this.commonHeaders.length > 0) headers.push(...this.commonHeaders);
-    if (this.#isLeaving && this.#isLast) this.#sayClose();
+    if (this.#isLeaving && this.#mayBeLast) this.#sayClose();
     // What was set before (connection: close) is merged by name.
     this.#response.writeHead(status, headers);
   }
