@@ -31,8 +31,8 @@ proto: $(INSTALLED) ## Generate what follows from .proto files, Prisma schemas a
 	@scripts/generate.sh
 
 .PHONY: migration
-migration: $(INSTALLED) ## Write the migration that brings the database to the changed schema: NAME=add_phone
-	@node scripts/migration.ts --service="$(SERVICE)" --name="$(NAME)"
+migration: $(INSTALLED) ## Write the migration that brings the database to the changed schema: NAME=add_phone; FORCE=1 in spite of warnings
+	@node scripts/migration.ts --service="$(SERVICE)" --name="$(NAME)" $(if $(filter 1,$(FORCE)),--force)
 
 .PHONY: migrate
 migrate: $(INSTALLED) ## Apply the migrations to DATABASE_URL
