@@ -31,11 +31,11 @@ proto: $(INSTALLED) ## Generate what follows from .proto files, Prisma schemas a
 	@scripts/generate.sh
 
 .PHONY: migration
-migration: $(INSTALLED) ## Write the migration that brings the database to the changed schema: NAME=add_phone
-	@node scripts/migration.ts --service="$(SERVICE)" --name="$(NAME)"
+migration: $(INSTALLED) ## Write the migration that brings the database to the changed schema: NAME=add_phone; FORCE=1 in spite of warnings
+	@node scripts/migration.ts --service="$(SERVICE)" --name="$(NAME)" $(if $(filter 1,$(FORCE)),--force)
 
 .PHONY: migrate
-migrate: $(INSTALLED) ## Apply the migrations to DATABASE_URL
+migrate: $(INSTALLED) # Apply the migrations to DATABASE_URL
 	@node cmd/$(SERVICE)/main.ts migrate
 
 ##@ Test
@@ -45,7 +45,7 @@ test: $(INSTALLED) ## Run every test but attacks, slow ones and those of the ima
 	@vitest run $(EVERYDAY_SUITES) $(TEST_FLAGS)
 
 test-unit: ## Run the tests that stand beside their sources
-test-integration: ## Run the tests that need a real PostgreSQL
+test-integration: # Run the tests that need a real PostgreSQL
 test-e2e: ## Run the real process, called by every kind of client
 test-libraries: # Pack each library as it would be published, and use it from an empty project
 test-interop: tools # Run grpc's own interop client, and h2spec, against pkg/rpc-server
@@ -121,11 +121,11 @@ image: ## Build SERVICE's image, SERVICE:dev; TAG=1.2.3 makes it SERVICE:1.2.3 o
 	@scripts/image.sh "$(SERVICE)" "$${TAG:-}" $${NODE_IMAGE:+--build-arg NODE_IMAGE="$$NODE_IMAGE"}
 
 .PHONY: up
-up: # Build SERVICE's image and start it and PostgreSQL in containers (deployments/docker-compose.yml); PROFILE=monitoring adds Prometheus
+up: ## Build SERVICE's image and start it and PostgreSQL in containers (deployments/docker-compose.yml); PROFILE=monitoring adds Prometheus
 	@scripts/up.sh "$(SERVICE)" "$(PROFILE)"
 
 .PHONY: down
-down: # Stop what `make up` started; its data stay, unless DOWN_FLAGS=--volumes
+down: ## Stop what `make up` started; its data stay, unless DOWN_FLAGS=--volumes
 	@scripts/compose.sh --profile monitoring down $(DOWN_FLAGS)
 
 .PHONY: sbom

@@ -2,8 +2,12 @@
 # Builds a service's image: image.sh user-service [tag] [more arguments of docker build]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-service=$1 tag=${2:-dev}
-shift; [ $# -eq 0 ] || shift
+service=${1:-} tag=${2:-dev}
+shift "$(($# < 2 ? $# : 2))"
+refuse() { echo "image.sh: $1" >&2; exit 64; }
+[[ $service =~ ^[a-z0-9-]+$ && -f cmd/$service/main.ts ]] || refuse "there is no service \"$service\"; services: $(ls cmd | paste -sd' ')"
+# The grammar of https://github.com/distribution/reference, which docker names only after it has read the sources.
+[[ $tag =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$ ]] || refuse "\"$tag\" is no tag: up to 128 of A-Z, a-z, 0-9, _, . and -, as 1.2.3"
 
 # Where the sources are, for who finds the image: SOURCE, else the repository that was cloned. What a URL holds before @ is a login.
 origin=$(git remote get-url origin 2>/dev/null || true)

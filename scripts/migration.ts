@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { type WrittenMigration, writeMigration } from "./migration/write-migration.ts";
+import { type NextMigration, writeMigration } from "./migration/write-migration.ts";
 import { startEmbeddedPostgres } from "./postgres/embedded-postgres.ts";
 
 /**
@@ -12,13 +12,19 @@ import { startEmbeddedPostgres } from "./postgres/embedded-postgres.ts";
  * `prisma migrate dev` does, without an engine to download, without questions, and away from any database in use: it works in
  * a scratch database, on the server of DATABASE_URL or else on an embedded PostgreSQL that lives as long as this command.
  */
-const usage = "usage: make migration NAME=add_phone [SERVICE=user-service]";
+const usage = "usage: make migration NAME=add_phone [SERVICE=user-service] [FORCE=1]";
 /** The exit code of sysexits.h for a command used wrongly. */
 const exitUsage = 64;
+/** … and for data that are not fit to go on with. */
+const exitData = 65;
 
 async function main(): Promise<number> {
-  const { service = "", name = "" } = parseArgs({
-    options: { service: { type: "string" }, name: { type: "string" } },
+  const {
+    service = "",
+    name = "",
+    force = false,
+  } = parseArgs({
+    options: { service: { type: "string" }, name: { type: "string" }, force: { type: "boolean" } },
   }).values;
   const prismaDir = path.join("internal/app", service, "prisma");
   const complaint = complainAbout(name, prismaDir);
@@ -30,9 +36,12 @@ async function main(): Promise<number> {
   const generated = generateClient(prismaDir);
   if (generated !== 0) return generated;
 
-  const written = await onServer((url) => writeMigration({ prismaDir, name, url }));
-  report(written, prismaDir);
-  return 0;
+  const migration = await onServer((url) => writeMigration({ prismaDir, name, url, acceptsRisks: force }));
+  if (!migration) {
+    console.log(`Nothing to do: the migrations lead to ${prismaDir}/schema.prisma as it is.`);
+    return 0;
+  }
+  return report(migration, `make migration NAME=${name} SERVICE=${service} FORCE=1`);
 }
 
 function complainAbout(name: string, prismaDir: string): string | undefined {
@@ -68,15 +77,16 @@ async function onServer<T>(use: (url: string) => Promise<T>): Promise<T> {
   }
 }
 
-function report(written: WrittenMigration | undefined, prismaDir: string): void {
-  if (!written) {
-    console.log(`Nothing to do: the migrations lead to ${prismaDir}/schema.prisma as it is.`);
-    return;
+function report({ path: file, sql, warnings }: NextMigration, forced: string): number {
+  console.log(`${sql.trim()}\n`);
+  for (const warning of warnings) console.warn(`Warning: ${warning}`);
+  if (file) {
+    console.log(`Written to ${file}: review it. A running \`make dev\` has applied it.`);
+    return 0;
   }
-  console.log(
-    `${written.sql.trim()}\n\nWritten to ${written.path}: review it. It is yours to edit until it is applied, which \`make dev\` does at once.`,
-  );
-  for (const warning of written.warnings) console.warn(`Warning: ${warning}`);
+  console.error("Not written. Change the schema; or stop `make dev`, which applies at once what is written, and edit");
+  console.error(`what this writes: ${forced}`);
+  return exitData;
 }
 
 process.chdir(path.dirname(import.meta.dirname));

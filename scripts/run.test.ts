@@ -111,10 +111,17 @@ test("leaves no process when it is killed", { timeout }, async () => {
 test("names the port that another program has", { timeout }, async () => {
   const other = await listen();
   const run = launch([], { ADMIN_PORT: String(portOf(other)) });
-  expect(await run.exitCode).toBe(69);
+  expect(await run.exitCode).toBe(71);
   expect(run.output()).toContain(`port ${portOf(other)} is in use`);
   expect(run.output()).toContain("ADMIN_PORT");
   other.close();
+});
+
+test.each(["PORT", "ADMIN_PORT"])("refuses %s=0, which leaves nobody a port to call", { timeout }, async (variable) => {
+  const run = launch([], { [variable]: "0" });
+  expect(await run.exitCode).toBe(64);
+  expect(run.output()).toContain(`${variable}=0`);
+  expect(run.output()).not.toContain("service:");
 });
 
 test("leaves a malformed port for the service to complain about", { timeout }, async () => {

@@ -17,6 +17,7 @@ import { EmbeddedPostgresError } from "./postgres/embedded-postgres-error.ts";
 
 const usageError = 64; // EX_USAGE of sysexits.h
 const unavailable = 69; // EX_UNAVAILABLE
+const systemError = 71; // EX_OSERR, as the service itself ends when a port is in use
 const killedByCtrlC = 130;
 const endedByTerm = 143;
 const sourceFolders = ["api", "cmd", "configs", "internal", "pkg"];
@@ -44,13 +45,18 @@ async function main(): Promise<number> {
     say(`usage: node scripts/run.ts <service> [--watch]\nservices in cmd/: ${services.join(", ")}`);
     return usageError;
   }
+  for (const variable of ["PORT", "ADMIN_PORT"]) {
+    if (!/^0+$/.test(process.env[variable] ?? "")) continue;
+    say(`${variable}=0, any free port, is for tests: make run has to know what to print. Set another, or none`);
+    return usageError;
+  }
   const port = portOf(process.env.PORT, 8080);
   const adminPort = portOf(process.env.ADMIN_PORT, 9090);
   for (const [variable, value] of Object.entries({ PORT: port, ADMIN_PORT: adminPort })) {
     // Else the readiness of whatever listens there would be taken for the service's.
     if (value === undefined || !(await isListening(value))) continue;
     say(`port ${value} is in use by another program: stop it, or set ${variable} to another port`);
-    return unavailable;
+    return systemError;
   }
   const signals = listenForStopSignals();
   const database = await provideDatabase(root, name, signals);

@@ -8,7 +8,9 @@ refuse() { echo "deploy.sh: $1" >&2; exit 64; }
 service=$1 environment=$2 image=$3
 cd "$(dirname "$0")/../../deployments/kubernetes/overlays"
 [[ $service =~ ^[a-z0-9-]+$ && -d ../base/$service ]] || refuse "there is no service $service"
-[ -f "$environment/kustomization.yaml" ] || refuse "there is no overlay $environment"
+[[ $environment =~ ^[a-z0-9-]+$ && -f $environment/kustomization.yaml ]] || refuse "there is no overlay $environment"
+namespace=$(awk '$1 == "namespace:" { gsub(/["\047]/, "", $2); print $2 }' "$environment/kustomization.yaml")
+[ -n "$namespace" ] || refuse "the overlay $environment names no namespace"
 [[ $image =~ ^[a-z0-9./:_-]+/$service@sha256:[0-9a-f]{64}$ ]] || refuse "the image must be the service's, by its digest: registry/$service@sha256:…"
 
 # On top of the overlay instead of in it: the sources stay what the commit says. What is replaced is the name that the overlay gives it.
@@ -31,6 +33,5 @@ if [ -n "${DRY_RUN:-}" ]; then
   exit
 fi
 kubectl apply --kustomize "$release"
-namespace=$(awk '$1 == "namespace:" { print $2 }' "$environment/kustomization.yaml")
 # As long as progressDeadlineSeconds; `kubectl rollout undo` is a person's decision: docs/operations.md.
 kubectl rollout status "deployment/$service" --namespace "$namespace" --timeout 240s

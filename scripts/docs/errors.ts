@@ -117,7 +117,9 @@ unique within its \`domain\`, or by the code; texts are for people and change. T
 a more exact one: 412 for ABORTED after an If-Match, 413 for a body that is too large, 404, 405, 406 and 415 for what is no call. A service names its reasons in its \`model/errors.ts\`;
 \`internal/pkg/middleware/errors.ts\` has the one table from error to code.`,
   ...sections,
-  `## Of every service\n\n${table(HEAD, rows(shared))}`,
+  `## Of every service\n\nA request is first read, then held to the rules of its proto. What cannot be read, as JSON with a field that
+is unknown or of another type, is \`INVALID_ARGUMENT\` ([of the server](#of-the-server)) and names that alone: which rules the other fields
+break, \`INVALID_REQUEST\` says once it can.\n\n${table(HEAD, rows(shared))}`,
   `## Of the server\n\nWhat ends a call before or beside its handler. A request that is no call (an unknown path or content type, the wrong
 HTTP method) has a status and text, and by REST the same JSON as all errors: [pkg/rpc-server](../pkg/rpc-server/README.md#what-bad-input-gets),
 [pkg/rest-transcoder](../pkg/rest-transcoder/README.md#errors). What Node's parser refuses (400, 408, 431 over HTTP/1.1) has no ErrorInfo.\n\n${table(HEAD, rows(ofTheServer))}`,

@@ -11,26 +11,29 @@ export interface WriteMigrationOptions {
   readonly name: string;
   /** A PostgreSQL whose role may create databases. A scratch database is created there and dropped again. */
   readonly url: string;
+  /** Writes a migration that has warnings, too: a running `make dev` applies what is written before anybody reads it. */
+  readonly acceptsRisks?: boolean;
   /** The default is now. */
   readonly time?: Date;
 }
 
-export interface WrittenMigration {
-  /** Of the migration.sql. */
-  readonly path: string;
+export interface NextMigration {
+  /** Of the migration.sql; undefined when it was not written, for its warnings. */
+  readonly path: string | undefined;
   readonly sql: string;
   /** What may go wrong when it is applied to a database that has rows. */
   readonly warnings: readonly string[];
 }
 
 /**
- * Writes the migration that takes a database from the folder's migrations to its schema.
+ * Writes the migration that takes a database from the folder's migrations to its schema, unless it has warnings and
+ * `acceptsRisks` is not set.
  *
  * @returns undefined, having written nothing, when the migrations lead there already
  * @throws {MigrationError} when the migrations cannot be applied to an empty database
  * @throws {Error} with the place and the reason when the schema is wrong; when the last migration is dated in the future
  */
-export async function writeMigration(options: WriteMigrationOptions): Promise<WrittenMigration | undefined> {
+export async function writeMigration(options: WriteMigrationOptions): Promise<NextMigration | undefined> {
   const migrationsDir = join(options.prismaDir, "migrations");
   await mkdir(migrationsDir, { recursive: true });
   const { last, sql } = await diffMigrations(options.url, migrationsDir, await readSchema(options.prismaDir));
@@ -40,11 +43,14 @@ export async function writeMigration(options: WriteMigrationOptions): Promise<Wr
   const folder = `${timestamp}_${options.name}`;
   if (folder <= last)
     throw new Error(`${last}, the last migration, is dated later than now: give its folder a true timestamp`);
+  const warnings = findRisks(sql);
+  if (warnings.length > 0 && !options.acceptsRisks) return { path: undefined, sql, warnings };
+
   const path = join(migrationsDir, folder, "migration.sql");
   await mkdir(join(migrationsDir, folder));
   await writeFile(path, sql);
   await writeFile(join(migrationsDir, "migration_lock.toml"), LOCK_FILE);
-  return { path: relative(process.cwd(), path), sql, warnings: findRisks(sql) };
+  return { path: relative(process.cwd(), path), sql, warnings };
 }
 
 async function readSchema(prismaDir: string): Promise<SchemaFile> {
@@ -70,7 +76,7 @@ provider = "postgresql"
 
 const RISKS: readonly (readonly [RegExp, string])[] = [
   [/\bDROP (TABLE|COLUMN|TYPE|SCHEMA)\b/, "loses data, and breaks instances of the previous version that still run"],
-  [/\bADD COLUMN .*\bNOT NULL[,;]$/, "fails on a table that has rows: give the column a default"],
+  [/\bADD COLUMN .*\bNOT NULL[,;]$/, "fails on a table that has rows: give the field a default, or make it optional"],
   [/\bSET NOT NULL\b/, "fails where the column holds NULL"],
   [/\bSET DATA TYPE\b/, "rewrites the table while nobody can use it, and may fail or lose precision"],
   [/^CREATE UNIQUE INDEX\b/, "fails where rows share a value; locks the table against writes while it builds"],

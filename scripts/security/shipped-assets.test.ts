@@ -56,6 +56,12 @@ test("a service without configuration files still gets the folder that it looks 
   expect(await readdir(join(folder, "to/configs"))).toEqual(["notes"]);
 });
 
+test("a service without a database has no migrations to ship", async () => {
+  await mkdir(join(folder, "from/configs/notes"), { recursive: true });
+  await copyAssets("notes", join(folder, "from"), join(folder, "to"));
+  expect(await readdir(join(folder, "to"))).toEqual(["configs"]);
+});
+
 test("every migration of the user service is shipped", async () => {
   await copyAssets("user-service", root, folder);
   const migrations = "internal/app/user-service/prisma/migrations";

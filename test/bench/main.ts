@@ -5,10 +5,10 @@
 // rotated order. Every answer is checked. How to read it: docs/performance.md.
 import { cpus } from "node:os";
 import { compareIdleConnections } from "./compare-idle-connections.ts";
-import { compareMatches } from "./compare-matches.ts";
 import { compareSpeed } from "./compare-speed.ts";
 import { printProfile } from "./print-profile.ts";
-import { REST_ROWS } from "./rows/rest-rows.ts";
+import { compareMatches } from "./rest/compare-matches.ts";
+import { REST_ROWS } from "./rest/rest-rows.ts";
 import type { Row } from "./rows/row.ts";
 import { FULL_RPC_RUN, RPC_ROWS } from "./rows/rpc-rows.ts";
 import { canPin, pinLoad } from "./servers/server-process.ts";

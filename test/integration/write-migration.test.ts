@@ -36,7 +36,8 @@ describe("writeMigration", () => {
     await writeFile(file, after);
   }
 
-  const write = (name: string, at = time) => writeMigration({ prismaDir, name, url: database.url, time: at });
+  const write = (name: string, at = time, acceptsRisks = false) =>
+    writeMigration({ prismaDir, name, url: database.url, time: at, acceptsRisks });
   const migrationsDir = () => path.join(prismaDir, "migrations");
 
   test("writes nothing for an unchanged schema", async () => {
@@ -78,6 +79,18 @@ describe("writeMigration", () => {
       expect.stringMatching(/ADD COLUMN +"phone" TEXT NOT NULL;\n.*default/),
       expect.stringMatching(/CREATE UNIQUE INDEX "users_phone_key".*\n.*share a value/),
     ]);
+  });
+
+  test("writes nothing that has warnings, until the risks are accepted", async () => {
+    await changeSchema(/^ {2}version .*$/m, "$&\n  phone String");
+    const before = await readdir(migrationsDir());
+    const refused = await write("add_phone");
+    expect(refused).toMatchObject({ path: undefined, sql: expect.stringContaining('ADD COLUMN     "phone"') });
+    expect(await readdir(migrationsDir())).toEqual(before);
+
+    const written = await write("add_phone", time, true);
+    expect(written).toEqual({ ...refused, path: expect.stringContaining("20990102030405_add_phone") });
+    expect(await readdir(migrationsDir())).toContain("20990102030405_add_phone");
   });
 
   test("points at what is wrong with a schema, and writes nothing", async () => {

@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { copyKubernetes, FIRST, FURTHER, type KubernetesCopy } from "./kubernetes-copy.ts";
 import { containersOf, type Manifest, nameOf, ofKind, selects, workloads } from "./manifest.ts";
@@ -57,9 +59,28 @@ test("another service's image is refused", () => {
   });
 });
 
-test("an environment without an overlay is refused", () => {
-  expect(deploy(FIRST, "moon", imageOf(FIRST))).toMatchObject({ status: 64, stderr: expect.stringContaining("moon") });
-});
+test.each(["moon", "../base", "", "dev/../dev"])(
+  "the environment %j, which is no overlay, is refused",
+  (environment) => {
+    expect(deploy(FIRST, environment, imageOf(FIRST))).toMatchObject({
+      status: 64,
+      stderr: `deploy.sh: there is no overlay ${environment}\n`,
+    });
+  },
+);
+
+test.each(["", 'namespace: ""'])(
+  "an overlay without a namespace (%j) is refused: kubectl would choose one",
+  async (line) => {
+    const overlay = join(copy.folder, "overlays/nowhere");
+    await mkdir(overlay, { recursive: true });
+    await writeFile(join(overlay, "kustomization.yaml"), `resources: [../../base]\n${line}\n`);
+    expect(deploy(FIRST, "nowhere", imageOf(FIRST))).toMatchObject({
+      status: 64,
+      stderr: "deploy.sh: the overlay nowhere names no namespace\n",
+    });
+  },
+);
 
 test("a service that is not there is refused", () => {
   expect(deploy("moon", OVERLAYS[0] ?? "", imageOf("moon"))).toMatchObject({

@@ -233,6 +233,11 @@ export function backendsOf({ spec }: Manifest): Backend[] {
   ]);
 }
 
+/** Whether its containers are told of a database. One that needs it and is not told does not start: wrongConfigurations. */
+export function usesDatabase(workload: Workload): boolean {
+  return containersOf(workload).some(({ env = [] }) => env.some(({ name }) => name === "DATABASE_URL"));
+}
+
 /** Whether it is an environment for development, with a database that ends with its pod. */
 export function hasOwnDatabase(manifests: readonly Manifest[]): boolean {
   return workloads(manifests).some(({ metadata }) => metadata.labels?.["app.kubernetes.io/component"] === "database");

@@ -91,6 +91,25 @@ describe("problemsWith", () => {
     expect(problems.join("\n")).not.toContain("HorizontalPodAutoscaler");
   });
 
+  test("a service without a database has nothing to migrate, if it starts without one", () => {
+    const told = changed("Deployment sample", /"initContainers":\[.*?\],"containers"/, '"containers"');
+    expect(problemsOf(told)).toContain("Deployment sample does not migrate last");
+
+    const untold = changed("Deployment sample", /"env":\[\{"name":"DATABASE_URL".*?\}\],/, "", told).filter(
+      ({ kind }) => kind !== "ExternalSecret",
+    );
+    expect(problemsOf(untold)).toEqual([expect.stringMatching(/^Deployment sample does not start: .*DATABASE_URL/s)]);
+
+    const configure = (_service: string, variables: Record<string, string>) => {
+      const { migrations, databaseUrl, databaseMaxConnections, databaseWaitMs, ...others } = loadUserServiceConfig({
+        ...variables,
+        DATABASE_URL: "postgresql://host/database",
+      });
+      return others;
+    };
+    expect(problemsOf(untold, { ...EXPECTED, configure })).toEqual([]);
+  });
+
   test("a name that the service's health does not know is no probe", () => {
     const answersHealth = (name: string) => name !== "startup";
     expect(problemsOf(ENVIRONMENT, { ...EXPECTED, answersHealth })).toEqual([

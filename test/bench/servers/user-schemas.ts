@@ -7,21 +7,10 @@ export const userSchema = {
   properties: { id: text, email: text, displayName: text, etag: text, createTime: time, updateTime: time },
 } as const;
 
-export const userPageSchema = {
-  type: "object",
-  properties: { users: { type: "array", items: userSchema }, nextPageToken: text },
-} as const;
-
 /** What protovalidate holds ours to. */
 export const idSchema = {
   type: "object",
   required: ["id"],
   additionalProperties: false,
   properties: { id: { type: "string", format: "uuid" } },
-} as const;
-
-export const pageQuerySchema = {
-  type: "object",
-  additionalProperties: false,
-  properties: { pageSize: { type: "integer", minimum: 0 }, pageToken: { type: "string", maxLength: 1024 } },
 } as const;

@@ -68,8 +68,6 @@ export function registerUsers(router: ConnectRouter): void {
 }
 
 export const GET_USER_PATH = `/${UserService.typeName}/GetUser`;
-/** By the annotations of the user service. */
-export const USERS_PATH = "/v1/users";
 export const CREATE_USER_PATH = `/${UserService.typeName}/CreateUser`;
 
 /** For servers that know nothing of Protobuf services: from a request's bytes to its answer's, by path. */

@@ -8,6 +8,7 @@ import {
   ofKind,
   portOf,
   scalerOf,
+  usesDatabase,
   type Variable,
   type Workload,
 } from "../manifest.ts";
@@ -19,10 +20,11 @@ export interface ServiceConfiguration {
   readonly host: string;
   readonly port: number;
   readonly adminPort: number;
-  readonly migrations: string;
-  readonly databaseUrl: string;
-  readonly databaseMaxConnections: number;
-  readonly databaseWaitMs: number;
+  /** These four of a service that has a database. */
+  readonly migrations?: string;
+  readonly databaseUrl?: string;
+  readonly databaseMaxConnections?: number;
+  readonly databaseWaitMs?: number;
   readonly drainDelayMs: number;
   readonly terminationGracePeriodMs: number;
 }
@@ -37,7 +39,7 @@ export function wrongConfigurations(manifests: readonly Manifest[], configure: C
       configure(deployment.metadata.name, variablesOf(containerThat(command, deployment), manifests));
     try {
       const serve = load("serve");
-      const migrate = load("migrate");
+      const migrate = usesDatabase(deployment) ? load("migrate") : serve;
       if (!serve || !migrate) return [];
       return [
         ...(JSON.stringify(migrate) === JSON.stringify(serve) ? [] : ["migrates with another configuration"]),
@@ -65,10 +67,10 @@ function misfits(deployment: Workload, config: ServiceConfiguration): string[] {
       ? []
       : [`has ${grace} s to end, of which preStop takes ${hook}, and drains as if it were another time`]),
     ...(config.drainDelayMs >= LEAST_DRAIN_DELAY_MS ? [] : ["goes before gateways have noticed"]),
-    ...(startupSecondsOf(deployment) * 1000 >= config.databaseWaitMs + START_MS
+    ...(startupSecondsOf(deployment) * 1000 >= (config.databaseWaitMs ?? 0) + START_MS
       ? []
       : ["is killed while it waits for its database"]),
-    ...(config.migrations === "refuse" ? [] : ["migrates when it serves"]),
+    ...((config.migrations ?? "refuse") === "refuse" ? [] : ["migrates when it serves"]),
     ...(config.host === "" ? [] : ["does not listen on all addresses"]),
     ...(portOf(deployment, "rpc") === config.port ? [] : ["listens on another port than rpc's"]),
     ...(portOf(deployment, "admin") === config.adminPort ? [] : ["listens on another port than admin's"]),
@@ -91,7 +93,7 @@ function tooManyConnections(
   manifests: readonly Manifest[],
 ): string[] {
   const bound = Number(scalerOf(deployment, manifests)?.metadata.annotations?.[BOUND] ?? CONNECTIONS);
-  const most = mostPodsOf(deployment, manifests) * config.databaseMaxConnections;
+  const most = mostPodsOf(deployment, manifests) * (config.databaseMaxConnections ?? 0);
   return most <= bound ? [] : [`may open ${most} connections, of ${bound}: else say ${BOUND} at its autoscaler`];
 }
 

@@ -7,6 +7,7 @@ import {
   podsOf,
   scalerOf,
   selects,
+  usesDatabase,
   type Workload,
 } from "../manifest.ts";
 import { startupSecondsOf } from "./probes.ts";
@@ -25,7 +26,9 @@ export function carelessRollouts(manifests: readonly Manifest[]): string[] {
       ...(progressDeadlineSeconds > startupSecondsOf(deployment) + minReadySeconds
         ? []
         : ["calls a release failed that may still start"]),
-      ...(template.spec.initContainers?.at(-1)?.args?.includes("migrate") ? [] : ["does not migrate last"]),
+      ...(!usesDatabase(deployment) || template.spec.initContainers?.at(-1)?.args?.includes("migrate")
+        ? []
+        : ["does not migrate last"]),
     ].map((problem) => `${nameOf(deployment)} ${problem}`);
   });
 }

@@ -66,7 +66,7 @@ describe("UpdateUser", () => {
   });
 
   it.each([
-    ["unknown", ["phone"]],
+    ["unknown", ["no_such_field"]],
     ["unknown", ["displayName"]],
     ["unknown", ["Email"]],
     ["output-only", ["id"]],
@@ -78,7 +78,7 @@ describe("UpdateUser", () => {
     ["malformed", [" email"]],
     ["malformed", ["email,display_name"]],
     ["* beside others", ["*", "email"]],
-    ["of several kinds", ["phone", "id", "email.x", "a b", "create_time.seconds"]],
+    ["of several kinds", ["no_such_field", "id", "email.x", "a b", "create_time.seconds"]],
   ])("refuses a mask with a path that is %s: %j", async (_, paths) => {
     const refusal = await refusalOf(
       update({ email: "new@example.org", displayName: "New" }, ["display_name", ...paths]),

@@ -1,6 +1,6 @@
-import { getUserCall, listUsersCall } from "../load/rest-calls.ts";
+import type { Row } from "../rows/row.ts";
 import type { ServerName } from "../servers/servers.ts";
-import type { Row } from "./row.ts";
+import { getUserCall, listUsersCall } from "./rest-calls.ts";
 
 export const REST_ROWS: readonly Row[] = [
   { name: "rest-get-bare", ours: "ours-rest", peers: ["fastify-rest"], httpVersion: "1.1", callTo: callGet },

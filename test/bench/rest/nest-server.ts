@@ -24,8 +24,8 @@ import { FastifyAdapter, type NestFastifyApplication, RouteSchema } from "@nestj
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Counter, Histogram, Registry } from "prom-client";
 import { catchError, Observable, TimeoutError, tap, throwError, timeout } from "rxjs";
-import { plainUsers } from "./plain-users.ts";
-import { userSchema } from "./user-schemas.ts";
+import { plainUsers } from "../servers/plain-users.ts";
+import { userSchema } from "../servers/user-schemas.ts";
 
 /**
  * NestJS on Fastify with what our chain does: request id, deadline, metrics, errors, a check of the id, a limit for

@@ -2,8 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 import { toJson } from "@bufbuild/protobuf";
 import { UserSchema } from "#api/user/v1/user_pb.ts";
 import { ListUsersResponseSchema } from "#api/user/v1/user_service_pb.ts";
-import { listUsers, PAGE_SIZE, USER, USERS_PATH } from "../servers/users.ts";
-import { type Call, expectHeader } from "./calls.ts";
+import { type Call, expectHeader } from "../load/calls.ts";
+import { listUsers, PAGE_SIZE, USER } from "../servers/users.ts";
+
+/** By the annotations of the user service. */
+export const USERS_PATH = "/v1/users";
 
 const ETAG = `"${USER.etag}"`;
 
