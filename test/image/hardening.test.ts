@@ -206,10 +206,10 @@ describe.skipIf(inject("dockerObstacle"))("the compose file", () => {
     expect(graceMs).toBeGreaterThanOrEqual(millisecondsOfOption("terminationGracePeriodMs"));
   });
 
-  test("shows to other machines the service's port alone", () => {
+  test("shows nothing to other machines", () => {
     const published = Object.entries(services).map(([name, { ports = [] }]) => [name, ports.map(addressOf)]);
     expect(Object.fromEntries(published)).toEqual({
-      "user-service": ["*:8080", "127.0.0.1:9090"],
+      "user-service": ["127.0.0.1:8080", "127.0.0.1:9090"],
       postgres: [],
       prometheus: ["127.0.0.1:9090"],
     });
