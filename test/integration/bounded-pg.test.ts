@@ -18,6 +18,8 @@ afterAll(async () => {
   await database.drop();
 });
 
+const RUNS = Number(process.env.FUZZ_RUNS ?? 25);
+
 /** Longer than a busy machine needs: whoever waits for a limit to be reached sets it. */
 const PATIENT = {
   connectTimeoutMs: 10_000,
@@ -343,7 +345,7 @@ describe("a call that ends", () => {
 });
 
 test("whatever calls do and whenever they end, transactions are whole and the pool is free afterwards", {
-  timeout: 60_000,
+  timeout: 60_000 + RUNS * 1_000,
 }, async () => {
   await using pool = openPool({ url: proxy.url, maxConnections: 3, cancelTimeoutMs: 500 });
   await query(pool, "CREATE TABLE IF NOT EXISTS pairs (id int, half int)");
@@ -369,7 +371,6 @@ test("whatever calls do and whenever they end, transactions are whole and the po
     pauseMs: fc.nat(6),
     endsAfterMs: fc.option(fc.nat(15)),
   });
-  const runs = Number(process.env.FUZZ_RUNS ?? 25);
   await fc.assert(
     fc.asyncProperty(fc.array(plan, { minLength: 1, maxLength: 12 }), fc.boolean(), async (plans, reset) => {
       const done: number[] = [];
@@ -393,6 +394,6 @@ test("whatever calls do and whenever they end, transactions are whole and the po
       for (const { halves } of rows) expect(halves).toBe(2);
       expect(rows.map((row) => row.id)).toEqual(expect.arrayContaining(done));
     }),
-    { seed: 4, numRuns: runs },
+    { seed: 4, numRuns: RUNS },
   );
 });

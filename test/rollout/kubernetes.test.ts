@@ -55,7 +55,7 @@ describe.skipIf(obstacle)("the dev overlay on a cluster", () => {
 
     await release(IMAGES.v2);
     await rolledOut();
-    await load.answers(500);
+    await load.answers(1_500);
     const report = await tally.count("rolling update with a migration", load);
 
     expect(failuresOf(report)).toEqual([]);
@@ -70,7 +70,7 @@ describe.skipIf(obstacle)("the dev overlay on a cluster", () => {
 
     await kubectl("delete", "pod", pod);
     await rolledOut();
-    await load.answers(500);
+    await load.answers(1_500);
 
     expect(failuresOf(await tally.count("kubectl delete pod", load))).toEqual([]);
   });
@@ -80,10 +80,10 @@ describe.skipIf(obstacle)("the dev overlay on a cluster", () => {
 
     await kubectl("scale", DEPLOYMENT, "--replicas=4");
     await rolledOut();
-    await load.answers(500);
+    await load.answers(1_500);
     await kubectl("scale", DEPLOYMENT, "--replicas=2");
     await leaversAreGone();
-    await load.answers(500);
+    await load.answers(1_500);
 
     expect(failuresOf(await tally.count("scale from 2 to 4 and back", load))).toEqual([]);
     expect(await podNames()).toHaveLength(2);
@@ -96,7 +96,7 @@ describe.skipIf(obstacle)("the dev overlay on a cluster", () => {
     await kubectl("set", "env", DEPLOYMENT, "--containers=service", "USER_SERVICE_DRAIN_TIMEOUT_MS=never");
     await expect(rolledOut(15)).rejects.toThrow("timed out waiting");
     expect(await podNames()).toEqual(expect.arrayContaining(before));
-    await load.answers(500);
+    await load.answers(1_500);
     await kubectl("rollout", "undo", DEPLOYMENT);
     await rolledOut();
 
@@ -109,7 +109,7 @@ describe.skipIf(obstacle)("the dev overlay on a cluster", () => {
 
     await release(IMAGES.v1);
     await rolledOut();
-    await load.answers(500);
+    await load.answers(1_500);
 
     expect(failuresOf(await tally.count("rollback", load))).toEqual([]);
   });
