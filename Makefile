@@ -76,7 +76,7 @@ rollout-test: $(INSTALLED) tools # Replace, scale, kill instances behind HAProxy
 
 .PHONY: k8s-e2e
 k8s-e2e: $(INSTALLED) tools # The same on the cluster of the current kubectl context; K8S_LOAD brings images there; K8S_E2E=required
-	@vitest run --project k8s --reporter=default
+	@REPORTER=default vitest run --project k8s
 
 .PHONY: coverage
 coverage: $(INSTALLED) ## Run every test and require 90 % of lines and branches; report in coverage/
@@ -160,11 +160,11 @@ reading-budget: # Print how much there is to read, and fail when it is more than
 
 .PHONY: test-slow
 test-slow: $(INSTALLED) # Run what takes more than some seconds a test: faults with production's limits, restarts under load
-	@vitest run --project slow --reporter=default
+	@REPORTER=default vitest run --project slow
 
 .PHONY: fuzz
 fuzz: $(INSTALLED) # Run the property-based tests with many more cases; FUZZ_RUNS=2000
-	@FUZZ_RUNS=$(or $(FUZZ_RUNS),2000) vitest run --reporter=default --test-timeout=900000 $$(git grep -l fast-check -- '*.test.ts')
+	@FUZZ_RUNS=$(or $(FUZZ_RUNS),2000) SUITE=fuzz REPORTER=default vitest run --test-timeout=900000 $$(git grep -l fast-check -- '*.test.ts')
 
 .PHONY: bench-log
 bench-log: $(INSTALLED) # CPU of an access line: ours, winston's own, a plain write; ROUNDS=7

@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/suites/longest-first.ts";
 import { createSuiteReporter } from "./test/suites/suite-reporter.ts";
 
 /** How long expect.poll waits: vitest's second is too short for a process or a database on a busy machine. */
@@ -7,8 +8,10 @@ const PATIENT = { poll: { timeout: 5_000 } };
 export default defineConfig({
   test: {
     // Many tests wait for processes and databases; two cores are busier with more workers than cores.
-    maxWorkers: 5,
-    reporters: [process.env.CI ? "dot" : "default", createSuiteReporter()],
+    maxWorkers: 6,
+    sequence: { sequencer: LongestFirst },
+    // SUITE: what the results count for, when it is not what the project is called.
+    reporters: [process.env.REPORTER ?? (process.env.CI ? "dot" : "default"), createSuiteReporter(process.env.SUITE)],
     coverage: {
       provider: "v8",
       include: ["internal/**/*.ts", "pkg/**/src/**/*.ts"],

@@ -17,5 +17,5 @@ done
 
 echo "=== summary"
 printf '%s\n' "${summary[@]}"
-node_modules/.bin/node scripts/test-summary.ts || failed=1
+node_modules/.bin/node scripts/test-summary.ts "$@" || failed=1
 exit $failed

@@ -1,4 +1,4 @@
-// Prints what the last test run came to, and fails when a required suite ran nothing or took too long.
+// Prints what the tests of the make targets named came to, and fails when a suite that they require ran nothing or took too long.
 import { existsSync, readFileSync } from "node:fs";
 import { plannedSuites, problemsWith, REPORT_FILE, type SuiteResults } from "../test/suites/report.ts";
 
@@ -10,7 +10,7 @@ for (const [suite, { passed, failed, skipped, seconds }] of Object.entries(resul
   const counts = `${passed} passed, ${failed} failed, ${skipped} skipped`;
   console.log(`${suite.padEnd(16)} ${counts} in ${seconds.toFixed(0)} s${budget}`);
 }
-const problems = problemsWith(results);
+const problems = problemsWith(results, process.argv.slice(2));
 for (const problem of problems) console.error(problem);
 
 const suites = Object.values(results);

@@ -97,8 +97,6 @@ const TYPE_ALIASES: ReadonlyMap<number, number> = new Map([
 function createCatalogPool(url: string): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 5_000 });
   pool.on("error", () => {});
-  // pool.end does not wait until its connections are closed; the scratch database may go before they do.
-  pool.on("connect", (client) => client.on("error", () => {}));
   const query = pool.query.bind(pool) as (config: pg.QueryConfig) => Promise<pg.QueryResult>;
   pool.query = (async (config: pg.QueryConfig) => {
     const result = await query(config);

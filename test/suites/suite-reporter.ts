@@ -3,21 +3,26 @@ import { dirname } from "node:path";
 import type { Reporter, TestModule } from "vitest/node";
 import { REPORT_FILE, type SuiteResults } from "./report.ts";
 
-/** Counts and times the tests of each suite, and leaves the results in REPORT_FILE. */
-export function createSuiteReporter(): Reporter {
+/** Counts and times the tests of each suite, a project or all as `suite`, and leaves the results in REPORT_FILE. */
+export function createSuiteReporter(suite?: string): Reporter {
   const times = new Map<string, { first: number; last: number }>();
+  const suiteOf = ({ project }: TestModule) => suite ?? project.name;
 
   return {
-    onTestModuleStart({ project }) {
-      if (!times.has(project.name)) times.set(project.name, { first: Date.now(), last: Date.now() });
+    onTestModuleStart(module) {
+      const name = suiteOf(module);
+      if (!times.has(name)) times.set(name, { first: Date.now(), last: Date.now() });
     },
-    onTestModuleEnd({ project }) {
-      const time = times.get(project.name);
+    onTestModuleEnd(module) {
+      const time = times.get(suiteOf(module));
       if (time) time.last = Date.now();
     },
-    onTestRunEnd(modules) {
+    onTestRunEnd(modules, unhandledErrors) {
       const results: SuiteResults = {};
-      for (const module of modules) count(module, results);
+      for (const module of modules) count(module, suiteOf(module), results);
+      if (unhandledErrors.length > 0) {
+        results["between tests"] = { passed: 0, failed: unhandledErrors.length, skipped: 0, seconds: 0 };
+      }
       for (const [suite, { first, last }] of times) {
         const result = results[suite];
         if (result) result.seconds = (last - first) / 1000;
@@ -33,9 +38,9 @@ function earlierResults(): SuiteResults {
   return existsSync(REPORT_FILE) ? JSON.parse(readFileSync(REPORT_FILE, "utf8")) : {};
 }
 
-function count(module: TestModule, results: SuiteResults): void {
-  const result = results[module.project.name] ?? { passed: 0, failed: 0, skipped: 0, seconds: 0 };
-  results[module.project.name] = result;
+function count(module: TestModule, suite: string, results: SuiteResults): void {
+  const result = results[suite] ?? { passed: 0, failed: 0, skipped: 0, seconds: 0 };
+  results[suite] = result;
   // A file that cannot be loaded, or a group whose set-up fails, has no tests to count, and is a failure all the same.
   result.failed += module.errors().length;
   for (const group of module.children.allSuites()) result.failed += group.errors().length;
