@@ -8,7 +8,7 @@ const PATIENT = { poll: { timeout: 5_000 } };
 export default defineConfig({
   test: {
     // Many tests wait for processes and databases; two cores are busier with more workers than cores.
-    maxWorkers: 6,
+    maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
     // SUITE: what the results count for, when it is not what the project is called.
     reporters: [process.env.REPORTER ?? (process.env.CI ? "dot" : "default"), createSuiteReporter(process.env.SUITE)],
