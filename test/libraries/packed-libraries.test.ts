@@ -300,7 +300,7 @@ async function exportsOf(specifier: string, cwd: string, ...flags: string[]): Pr
   return JSON.parse(stdout);
 }
 
-/** Writes a program that compiles only when the library declares exactly these names and none as any. */
+/** Writes a program that compiles only when the library declares exactly these names, and each has a type of its own. */
 function writeConsumer(project: string, specifier: string, names: readonly string[]): string {
   const path = join(project, "consumer.ts");
   const program = `

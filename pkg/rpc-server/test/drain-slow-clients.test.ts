@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { RpcServerOptions } from "../src/index.ts";
-import { encodeHeaders, type FrameClient, FrameFlag, FrameType, openFrames } from "./frame-client.ts";
+import { encodeHeaders, type FrameClient, FrameFlag, FrameType, getRequest, openFrames } from "./frame-client.ts";
 import { EchoService } from "./gen/echo/v1/echo_service_pb.ts";
 import { openSocket, readToEnd } from "./raw-http.ts";
 import { startEchoServer } from "./start-echo-server.ts";
@@ -12,8 +12,9 @@ import { watchCalls } from "./watch-calls.ts";
 const UNARY = "/echo.v1.EchoService/Echo";
 const PLENTY = { timeoutMs: 20_000 };
 const ANSWER_BYTES = 3_000_000;
-/** Of the last GOAWAY's id before the one that counts. */
-const ALL_STREAMS = 2 ** 31 - 1;
+/** Source: RFC 9113, 6.9.1 and 6.9.2. */
+const LARGEST_WINDOW = 2 ** 31 - 1;
+const FIRST_WINDOW = 65_535;
 
 /** Every call is answered with much, `delayMs` after it came. */
 async function startGenerous(delayMs: number, options: Partial<RpcServerOptions> = {}) {
@@ -31,23 +32,13 @@ async function startGenerous(delayMs: number, options: Partial<RpcServerOptions>
   return { ...started, watch };
 }
 
-const GET = {
-  type: FrameType.headers,
-  flags: FrameFlag.endHeaders | FrameFlag.endStream,
-  streamId: 1,
-  payload: encodeHeaders({
-    ":method": "GET",
-    ":scheme": "http",
-    ":authority": "a",
-    ":path": `${UNARY}?encoding=json&message=%7B%7D`,
-  }),
-};
+const GET = getRequest(`${UNARY}?encoding=json&message=%7B%7D`);
 
 /** Lets the server send all at once, as far as flow control goes. */
 function openWindows(client: FrameClient): void {
   const initialWindow = Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff]);
   client.send({ type: FrameType.settings, payload: initialWindow });
-  client.send({ type: FrameType.windowUpdate, payload: uint32(ALL_STREAMS - 65_535) });
+  client.send({ type: FrameType.windowUpdate, payload: uint32(LARGEST_WINDOW - FIRST_WINDOW) });
 }
 
 function uint32(value: number): Buffer {
@@ -75,8 +66,7 @@ describe("an answer that its client takes slowly arrives whole", () => {
     client.send(GET);
     await watch.begun(1);
     const drained = server.drain(PLENTY);
-    const ping = await client.next(FrameType.ping);
-    client.send({ type: FrameType.ping, flags: FrameFlag.ack, payload: ping.payload });
+    await client.answerPing();
     expect(await readSlowly(client)).toBeGreaterThan(ANSWER_BYTES);
     client.cut();
     await expect(drained).resolves.toEqual({ abortedCalls: 0 });
@@ -112,8 +102,7 @@ describe("an answer that its client takes slowly arrives whole", () => {
     openWindows(client);
     await client.next(FrameType.goaway);
     client.send(GET);
-    const ping = await client.next(FrameType.ping);
-    client.send({ type: FrameType.ping, flags: FrameFlag.ack, payload: ping.payload });
+    await client.answerPing();
     expect(await readSlowly(client)).toBeGreaterThan(ANSWER_BYTES);
     client.cut();
   });
@@ -138,8 +127,7 @@ describe("a client that keeps its connection in spite of all", () => {
     client.send({ type: FrameType.headers, flags: FrameFlag.endHeaders, streamId: 1, payload: post });
     await client.next(FrameType.headers);
     const drained = server.drain(PLENTY);
-    const ping = await client.next(FrameType.ping);
-    client.send({ type: FrameType.ping, flags: FrameFlag.ack, payload: ping.payload });
+    await client.answerPing();
     const NO_ERROR = 0;
     expect((await client.next(FrameType.rstStream)).payload.readUInt32BE()).toBe(NO_ERROR);
     await expect(drained).resolves.toEqual({ abortedCalls: 0 });

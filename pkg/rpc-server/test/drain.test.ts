@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { describe, expect, test, vi } from "vitest";
 import { clientKinds } from "./echo-clients.ts";
-import { encodeHeaders, FrameFlag, FrameType, openFrames } from "./frame-client.ts";
+import { FrameFlag, FrameType, getRequest, openFrames } from "./frame-client.ts";
 import { EchoService } from "./gen/echo/v1/echo_service_pb.ts";
 import { exchange, openSession, openSocket, readToEnd, readUntil, request } from "./raw-http.ts";
 import { startEchoServer } from "./start-echo-server.ts";
@@ -213,17 +213,7 @@ describe("HTTP/2 connections", () => {
     expect(first.payload.readUInt32BE(4)).toBe(0);
     const ping = await client.next(FrameType.ping);
     // What a client sends that has not read the GOAWAY yet.
-    client.send({
-      type: FrameType.headers,
-      flags: FrameFlag.endHeaders | FrameFlag.endStream,
-      streamId: 1,
-      payload: encodeHeaders({
-        ":method": "GET",
-        ":scheme": "http",
-        ":authority": "a",
-        ":path": `${UNARY}?encoding=json&message=%7B%22text%22%3A%22late%22%7D`,
-      }),
-    });
+    client.send(getRequest(`${UNARY}?encoding=json&message=%7B%22text%22%3A%22late%22%7D`));
     client.send({ type: FrameType.ping, flags: FrameFlag.ack, payload: ping.payload });
 
     expect((await client.next(FrameType.data)).payload.toString()).toBe('{"text":"late"}');
@@ -237,8 +227,7 @@ describe("HTTP/2 connections", () => {
     await client.next(FrameType.settings);
     const drained = server.drain(PLENTY);
     await client.next(FrameType.goaway);
-    const ping = await client.next(FrameType.ping);
-    client.send({ type: FrameType.ping, flags: FrameFlag.ack, payload: ping.payload });
+    await client.answerPing();
     expect((await client.next(FrameType.goaway)).payload.readUInt32BE(0)).toBe(0);
     await drained;
   });

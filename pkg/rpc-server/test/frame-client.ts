@@ -23,6 +23,8 @@ export interface FrameClient {
   send(frame: Partial<Frame>): void;
   /** The next frame of that type; others before it are dropped. */
   next(type: number): Promise<Frame>;
+  /** Waits for a ping, and answers it; frames before it are dropped. */
+  answerPing(): Promise<void>;
   /** Resolves when the server has closed the connection; frames before that are dropped. */
   ended(): Promise<void>;
   /** Ends the connection without a word. */
@@ -34,17 +36,22 @@ export async function openFrames(port: number, options?: SocketOptions): Promise
   const socket = await openSocket(port, options);
   const frames = readFrames(socket);
   const send = (frame: Partial<Frame>) => socket.write(encodeFrame(frame));
+  const next = async (type: number) => {
+    for (;;) {
+      const { value, done } = await frames.next();
+      if (done) throw new Error(`the connection ended before a frame of type ${type}`);
+      if (value.type === type) return value;
+    }
+  };
   socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
   send({ type: FrameType.settings });
 
   return {
     send,
-    async next(type) {
-      for (;;) {
-        const { value, done } = await frames.next();
-        if (done) throw new Error(`the connection ended before a frame of type ${type}`);
-        if (value.type === type) return value;
-      }
+    next,
+    async answerPing() {
+      const { payload } = await next(FrameType.ping);
+      send({ type: FrameType.ping, flags: FrameFlag.ack, payload });
     },
     async ended() {
       for await (const _ of frames);
@@ -59,6 +66,16 @@ export async function openFrames(port: number, options?: SocketOptions): Promise
 export function encodeHeaders(headers: Record<string, string>): Buffer {
   const literal = (text: string) => [Buffer.of(text.length), Buffer.from(text, "latin1")];
   return Buffer.concat(Object.entries(headers).flatMap((pair) => [Buffer.of(0), ...pair.flatMap(literal)]));
+}
+
+/** A request without a body, on stream 1. */
+export function getRequest(path: string): Partial<Frame> {
+  return {
+    type: FrameType.headers,
+    flags: FrameFlag.endHeaders | FrameFlag.endStream,
+    streamId: 1,
+    payload: encodeHeaders({ ":method": "GET", ":scheme": "http", ":authority": "a", ":path": path }),
+  };
 }
 
 export function encodeFrame({ type = 0, flags = 0, streamId = 0, payload = Buffer.alloc(0) }: Partial<Frame>): Buffer {
